@@ -1,0 +1,72 @@
+# `make demo` and `make test` do everything on a machine with Python 3.11, gcc, cmake, git, make and a package index.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+CACHE := $(CURDIR)/.cache
+LLAMA := 0.3.36
+SDIST := $(CACHE)/sdist/llama_cpp_python-$(LLAMA).tar.gz
+MODEL := qwen2.5-coder-0.5b
+# The model process is all that uses a core for long; two jobs suit a small machine.
+export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
+export FIMBLE_SDIST_DIR := $(CACHE)/sdist
+
+.PHONY: demo test test-fast lint format bench clean install model dev editors
+
+demo: install model
+	$(BIN)/fimble complete examples/inventory.py:26:9
+
+install: $(VENV)/installed
+model: install
+	$(BIN)/fimble models pull $(MODEL)
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+
+# llama.cpp is built here once, from the package's source, for this machine's CPU; no tool is built that is not used.
+$(VENV)/llama: | $(BIN)/python
+	mkdir -p $(CACHE)/sdist
+	test -f $(SDIST) || $(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(CACHE)/sdist llama-cpp-python==$(LLAMA)
+	@echo "Building llama.cpp (about 4 minutes on 2 cores) ..."
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" $(BIN)/python -m pip install --quiet $(SDIST)
+	touch $@
+
+$(VENV)/installed: pyproject.toml hatch_build.py $(VENV)/llama
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $@
+
+dev: $(VENV)/dev
+$(VENV)/dev: $(VENV)/installed constraints.txt
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,eval,export,peers]'
+	touch $@
+
+lint: dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/basedpyright
+
+format: dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# Everything: lint, types, unit, real model, real editors. What cannot be installed is skipped and named at the end.
+test: lint model editors
+	$(BIN)/pytest
+
+# Seconds, not minutes: neither weights nor editors.
+test-fast: dev
+	$(BIN)/pytest -m "not model and not editor and not packaging"
+
+# A browser for the VS Code tests; the tests themselves install the rest (npm, pip). Without it they skip and say so.
+editors: dev
+	@command -v chromium >/dev/null || { \
+	  SUDO=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	  $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium fonts-dejavu-core >/dev/null; \
+	} || echo "Chromium could not be installed: the tests in a real VS Code will be skipped."
+
+bench: dev model
+	$(BIN)/fimble bench
+
+clean:
+	rm -rf $(VENV) .dev .cache build dist .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
