@@ -1,0 +1,164 @@
+"""Python's indentation rules, which the tree-sitter grammar does not enforce: where may a line begin?
+
+Lexical: reads strings, comments, brackets and line starts only, and has no opinion once it has lost its way.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, replace
+
+_TAB_WIDTH = 8  # what CPython's tokenizer counts a tab as
+_TOKEN = re.compile(
+    rb"""
+    (?:[rRbBuUfFtT]{1,2})?(?P<string>'''|\"\"\"|'|\")
+    |(?P<newline>\n)
+    |(?P<blank>[ \t\f\r]+|\#[^\n]*)
+    |(?P<continuation>\\\r?\n)
+    |(?P<open>[(\[{])
+    |(?P<close>[)\]}])
+    |(?P<colon>:)
+    |(?P<other>\w+|.)
+    """,
+    re.VERBOSE,
+)
+_STRING_REST = {
+    b"'''": re.compile(rb"(?:[^\\']|\\.|'(?!''))*+'''", re.DOTALL),
+    b'"""': re.compile(rb'(?:[^\\"]|\\.|"(?!""))*+"""', re.DOTALL),
+    b"'": re.compile(rb"(?:[^\\\n']|\\.)*+'", re.DOTALL),
+    b'"': re.compile(rb'(?:[^\\\n"]|\\.)*+"', re.DOTALL),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class IndentState:
+    """What the lines read so far demand of the next one.
+
+    `columns` are the open indentations; `after_header` says that the last logical line ended with a colon; `is_lost`
+    that a string without an end was met, after which nothing is known.
+    """
+
+    columns: tuple[int, ...] = (0,)
+    n_open_brackets: int = 0
+    after_header: bool = False
+    is_lost: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class IndentReport:
+    """`line_starts` are the offsets of logical lines' first tokens, `wrong` those that Python would refuse.
+
+    `state` holds at the offset `state_at`, the start of a line.
+    """
+
+    line_starts: tuple[int, ...]
+    wrong: tuple[int, ...]
+    state: IndentState
+    state_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class IndentBefore:
+    """What stands before a text to be judged: `state`, then `unread`, which a string may have kept from being read."""
+
+    state: IndentState
+    unread: bytes
+
+
+def indent_before(text: bytes) -> IndentBefore:
+    """Read `text`, which begins a file, for judging what follows it."""
+    report = read_lines(text)
+    return IndentBefore(report.state, text[report.state_at :])
+
+
+_START = IndentState()
+
+
+def read_lines(text: bytes, state: IndentState = _START) -> IndentReport:
+    """Read `text`, which begins at the start of a line that `state` holds for.
+
+    A line is judged as soon as its first token has begun; comments and blank lines are free.
+    """
+    return _Reader(text, state).report()
+
+
+class _Reader:
+    def __init__(self, text: bytes, state: IndentState) -> None:
+        self._text = text
+        self._columns = list(state.columns)
+        self._n_open = state.n_open_brackets
+        self._after_header = state.after_header
+        self._state, self._state_at = state, 0
+        self._line_starts: list[int] = []
+        self._wrong: list[int] = []
+
+    def report(self) -> IndentReport:
+        if not self._state.is_lost and not self._read_all():
+            self._state, self._state_at = replace(self._state, is_lost=True), len(self._text)
+        return IndentReport(tuple(self._line_starts), tuple(self._wrong), self._state, self._state_at)
+
+    def _read_all(self) -> bool:
+        """Read to the end; False when lost."""
+        text, at = self._text, 0
+        in_line = self._n_open > 0  # whether the logical line has a token yet
+        last_is_colon = False
+        while at < len(text):
+            matched = _TOKEN.match(text, at)
+            if matched is None:
+                return False
+            kind, here, at = matched.lastgroup, matched.start(), matched.end()
+            if kind == "blank":
+                continue
+            if kind == "newline":
+                if self._n_open == 0 and in_line:
+                    self._after_header, in_line = last_is_colon, False
+                self._state = IndentState(tuple(self._columns), self._n_open, self._after_header)
+                self._state_at = at
+                continue
+            if not in_line:
+                in_line = True
+                if kind != "continuation":
+                    self._enter_line(here)
+            last_is_colon = kind == "colon" and self._n_open == 0
+            if kind == "open":
+                self._n_open += 1
+            elif kind == "close":
+                self._n_open = max(self._n_open - 1, 0)
+            elif kind == "string":
+                quote = matched["string"]
+                rest = _STRING_REST[quote].match(text, at)
+                if rest is None:
+                    # Still open at the end: fine, the state stays at the line it began in.
+                    return len(quote) == 3 or b"\n" not in text[at:]
+                at = rest.end()
+        return True
+
+    def _enter_line(self, at: int) -> None:
+        """Open or close indentations for the line whose first token is at `at`."""
+        self._line_starts.append(at)
+        column = _column(self._text[self._text.rfind(b"\n", 0, at) + 1 : at])
+        columns = self._columns
+        is_right = (column > columns[-1]) == self._after_header
+        if column > columns[-1]:
+            columns.append(column)
+        else:
+            while columns[-1] > column:
+                columns.pop()
+            if columns[-1] != column:
+                columns.append(column)
+                is_right = False
+        if not is_right:
+            self._wrong.append(at)
+        self._after_header = False
+
+
+def _column(blanks: bytes) -> int:
+    column = 0
+    for byte in blanks:
+        if byte == 0x09:
+            column = (column // _TAB_WIDTH + 1) * _TAB_WIDTH
+        elif byte == 0x0C:  # a form feed starts the count again
+            column = 0
+        elif byte == 0x20:
+            column += 1
+    return column

@@ -1,0 +1,1 @@
+"""What a file defines and what it imports, as plain data, in every language that repository context knows."""

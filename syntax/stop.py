@@ -1,0 +1,235 @@
+"""May a completion end here? The text around the hole must not show an error that it did not have before.
+
+Positions are compared from whichever end of the file the hole does not move, so an old error keeps its key.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+import tree_sitter
+
+from fimble.core.position import ByteOffset
+from fimble.syntax.grammar import Grammar
+from fimble.syntax.indent import IndentBefore, indent_before, read_lines
+from fimble.syntax.keywords import misplaced_keyword
+from fimble.syntax.languages import BlockStyle, Language
+from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
+
+# Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
+_MAX_LINE_BYTES = 1_000
+# So much of the suffix surely holds its first line of code, behind blank lines and comments.
+_FOLLOWING_BYTES = 4_000
+
+
+class StopVerdict(StrEnum):
+    """What the whole text says of a completion that ends here."""
+
+    CLEAN = "clean"  # no error anywhere
+    STRONG = "strong"  # only errors that the file has without the cursor's line
+    WEAK = "weak"  # only errors that the file has with the hole left empty, or without the cursor's line
+    NO = "no"  # an error of its own
+    UNKNOWN = "unknown"  # too much work to tell
+
+    @property
+    def allows_stop(self) -> bool:
+        """Whether decoding may end here; WEAK is for the end of the budget only."""
+        return self in (StopVerdict.CLEAN, StopVerdict.STRONG, StopVerdict.UNKNOWN)
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorKey:
+    """An ERROR or MISSING node. Places are offsets from the start, or from the end (negative, the end being -1).
+
+    None stands for a place inside the completion.
+    """
+
+    start: int | None
+    end: int | None
+    is_missing: bool
+    symbol: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """The text around a cursor, and how much of it is the cursor's own line."""
+
+    prefix: bytes
+    suffix: bytes
+    line_head: int
+    line_tail: int
+
+    @classmethod
+    def of(cls, prefix: bytes, suffix: bytes) -> Hole:
+        """Find the cursor's line; a line too long to be written by hand counts as empty."""
+        line_head = len(prefix) - (prefix.rfind(b"\n") + 1)
+        line_end = suffix.find(b"\n")
+        line_tail = line_end if line_end >= 0 else len(suffix)
+        if line_head + line_tail > _MAX_LINE_BYTES:
+            return cls(prefix, suffix, 0, 0)
+        return cls(prefix, suffix, line_head, line_tail)
+
+    @property
+    def above(self) -> bytes:
+        """The text before the cursor's line."""
+        return self.prefix[: len(self.prefix) - self.line_head]
+
+    @property
+    def below(self) -> bytes:
+        """The text after the cursor's line, beginning with its line end."""
+        return self.suffix[self.line_tail :]
+
+    @property
+    def head(self) -> bytes:
+        """The cursor's line up to the cursor."""
+        return self.prefix[len(self.prefix) - self.line_head :]
+
+    @property
+    def tail(self) -> bytes:
+        """The cursor's line from the cursor on."""
+        return self.suffix[: self.line_tail]
+
+
+def error_keys(root: tree_sitter.Node, n_bytes: int, hole_start: int, hole_end: int) -> frozenset[ErrorKey]:
+    """Keys of all errors of a text of `n_bytes` whose completion stands from `hole_start` to `hole_end`."""
+
+    def place(offset: int) -> int | None:
+        if offset <= hole_start:
+            return offset
+        return offset - n_bytes - 1 if offset >= hole_end else None
+
+    return frozenset(
+        ErrorKey(place(node.start_byte), place(node.end_byte), node.is_missing, node.grammar_id)
+        for node in error_nodes(root)
+    )
+
+
+def error_nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
+    """Every ERROR and MISSING node."""
+    found: list[tree_sitter.Node] = []
+    pending = [root] if root.has_error else []
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            found.append(node)
+        pending.extend(child for child in node.children if child.has_error)
+    return found
+
+
+class StopJudge:
+    """Judges completions of one hole. Each judgement re-parses from the tree of the empty hole."""
+
+    def __init__(
+        self,
+        language: Language,
+        grammar: Grammar,
+        hole: Hole,
+        *,
+        hole_tree: SyntaxTree | None = None,
+        line_tree: SyntaxTree | None = None,
+        indent: IndentBefore | None = None,
+        max_work_units: int = MAX_WORK_UNITS,
+        max_cpu_ms: float = float("inf"),
+    ) -> None:
+        """Judge completions of `hole`.
+
+        `hole_tree` is the tree of prefix + suffix, `line_tree` that of the text without the cursor's line, `indent` the
+        indentation of the lines before the cursor's; what is not given is found when first needed.
+        """
+        self._language = language
+        self._grammar = grammar
+        self._hole = hole
+        self._hole_tree = hole_tree
+        self._line_tree = line_tree
+        self._indent = indent
+        self._max_work_units = max_work_units
+        self._max_cpu_ms = max_cpu_ms
+        self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
+
+    @property
+    def hole(self) -> Hole:
+        """What is judged."""
+        return self._hole
+
+    def verdict(self, completion: bytes) -> StopVerdict:
+        """What becomes of the text if the completion is exactly `completion`."""
+        hole = self._hole
+        base = self._tree_with_hole()
+        if base is None:
+            return StopVerdict.UNKNOWN
+        at = ByteOffset(len(hole.prefix))
+        whole = edited(
+            self._grammar, base, at, at, completion, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
+        )
+        if whole is None:
+            return StopVerdict.UNKNOWN
+        if self._breaks_rules_beyond_grammar(whole, completion):
+            return StopVerdict.NO
+        if whole.is_clean:
+            return StopVerdict.CLEAN
+        baselines = self._errors_before()
+        if baselines is None:
+            return StopVerdict.UNKNOWN
+        keys = error_keys(whole.root, len(whole.text), at, at + len(completion))
+        without_line, with_hole = baselines
+        if not with_hole:  # the file is whole without the completion: any error is the completion's
+            return StopVerdict.NO
+        if keys <= without_line:
+            return StopVerdict.STRONG
+        return StopVerdict.WEAK if keys <= without_line | with_hole else StopVerdict.NO
+
+    def _tree_with_hole(self) -> SyntaxTree | None:
+        if self._hole_tree is None:
+            text = self._hole.prefix + self._hole.suffix
+            self._hole_tree = parse(
+                self._grammar, text, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
+            )
+        return self._hole_tree
+
+    def _errors_before(self) -> tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None:
+        if self._baselines is None:
+            with_hole = self._tree_with_hole()
+            without_line = self._tree_without_line()
+            if with_hole is None or without_line is None:
+                return None
+            hole, cut = self._hole, len(self._hole.prefix)
+            line = len(hole.above)
+            self._baselines = (
+                error_keys(without_line.root, len(without_line.text), line, line),
+                error_keys(with_hole.root, len(with_hole.text), cut, cut),
+            )
+        return self._baselines
+
+    def _tree_without_line(self) -> SyntaxTree | None:
+        hole = self._hole
+        if self._line_tree is None and (base := self._tree_with_hole()):
+            start, end = ByteOffset(len(hole.above)), ByteOffset(len(hole.prefix) + hole.line_tail)
+            self._line_tree = edited(
+                self._grammar, base, start, end, b"", max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
+            )
+        return self._line_tree
+
+    def _breaks_rules_beyond_grammar(self, whole: SyntaxTree, completion: bytes) -> bool:
+        hole, start = self._hole, len(self._hole.prefix)
+        end = start + len(completion)
+        # One byte more: a keyword that touches the completion's end is finished, unless the suffix goes on with it.
+        if misplaced_keyword(self._language, whole.root, whole.text, start, min(end + 1, len(whole.text))):
+            return True
+        if self._language.block_style is not BlockStyle.INDENT:
+            return False
+        if self._indent is None:
+            self._indent = indent_before(hole.above)
+        return _breaks_indentation(self._indent, hole, completion)
+
+
+def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> bool:
+    """Whether a line that begins in the completion, or the first one after it, begins where Python forbids it."""
+    text = indent.unread + hole.head + completion + hole.suffix[:_FOLLOWING_BYTES]
+    report = read_lines(text + b"\n", indent.state)
+    start = len(indent.unread) + hole.line_head
+    end = start + len(completion)
+    following = next((at for at in report.line_starts if at >= end), None)
+    if following is None and report.state.after_header and len(hole.suffix) <= _FOLLOWING_BYTES:
+        return True  # the file ends where a block should begin
+    return any(start <= at < end or at == following for at in report.wrong)
