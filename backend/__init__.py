@@ -1,0 +1,1 @@
+"""From a Prompt to a stream of tokens."""

@@ -1,0 +1,113 @@
+"""Where a completion ends: the stop rules say where it could, the file's syntax whether it may.
+
+A line that opens a block or a bracket is not an end, so writing goes on; a closer too many is taken back. The text
+given out so far may be longer than what is kept: `n_retract_chars` of its end go.
+"""
+
+from __future__ import annotations
+
+from fimble.backend.decode.guard import SyntaxGuard
+from fimble.backend.decode.stop import StopWatch, Verdict
+from fimble.core.flow import LineMode, StopReason, StopRules
+
+# A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
+_MAX_MORE_LINES = 3
+# Token boundaries looked at, from the end back, for one where the completion may end.
+_MAX_STEPS_BACK = 24
+
+
+class Ending:
+    """Follows one completion as it grows. Without a guard the stop rules alone decide."""
+
+    def __init__(self, rules: StopRules, guard: SyntaxGuard | None) -> None:
+        """Follow a completion under `rules`."""
+        self._watch = StopWatch(rules)
+        self._rules = rules
+        self._guard = guard
+        self._text = ""
+        self._boundaries: list[int] = []
+        self._n_more_lines = 0
+        self.n_retract_chars = 0
+
+    def push(self, text: str) -> Verdict:
+        """Take the next piece of decoded text. When a reason comes back, the completion has ended."""
+        if self._n_more_lines:
+            return self._push_further(text)
+        verdict = self._watch.push(text)
+        self._take(verdict.text)
+        if verdict.reason is None or self._guard is None:
+            self.n_retract_chars = self._watch.n_retract_chars
+            return verdict
+        if verdict.reason is not StopReason.LINE_END:
+            self.n_retract_chars = self._watch.n_retract_chars
+            return Verdict(verdict.text, self._back_to_an_end(verdict.reason))
+        if self._guard.may_end(self._text):
+            return verdict
+        if self._guard.has_rest_of_line:
+            return Verdict(verdict.text, self._back_to_an_end(verdict.reason))
+        self._n_more_lines = 1
+        self._take("\n")
+        head = text[: len(verdict.text) + 1]
+        further = self._push_further(text[len(head) :])
+        return Verdict(head + further.text, further.reason)
+
+    def may_stop_here(self) -> bool:
+        """Whether the model's own end marker may stand after what is written."""
+        return self._guard is None or not self._text.strip() or self._guard.may_end(self._text)
+
+    def close(self, reason: StopReason) -> StopReason:
+        """The stream ends for another reason; take back what may not stay. Returns the reason to report."""
+        if self._guard is None or not self._text.strip():
+            return reason
+        return self._back_to_an_end(reason)
+
+    def _take(self, text: str) -> None:
+        if text:
+            self._text += text
+            self._boundaries.append(len(self._text))
+
+    def _push_further(self, text: str) -> Verdict:
+        """Beyond the first line of a single-line completion: stop at the first line end where it may end."""
+        kept = ""
+        while text:
+            line, newline, text = text.partition("\n")
+            self._take(line)
+            kept += line
+            if not newline:
+                break
+            if self._text.rpartition("\n")[2].strip():
+                if self._guard and self._guard.may_end(self._text):
+                    return Verdict(kept, StopReason.LINE_END)
+                self._n_more_lines += 1
+            if self._n_more_lines > _MAX_MORE_LINES:
+                return Verdict(kept, self._back_to_an_end(StopReason.LINE_END))
+            self._take("\n")
+            kept += "\n"
+        return Verdict(kept, None)
+
+    def _back_to_an_end(self, reason: StopReason) -> StopReason:
+        """Take back as little as need be for a text that may end; all of it where there is none."""
+        guard = self._guard
+        if guard is None:
+            return reason
+        whole = self._text[: len(self._text) - self.n_retract_chars] if self.n_retract_chars else self._text
+        if guard.may_end(whole):
+            return reason
+        is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
+        for length in self._candidates(len(whole), only_line_ends=bool(is_multi)):
+            if guard.may_end(self._text[:length]):
+                self.n_retract_chars = len(self._text) - length
+                return StopReason.SYNTAX
+        if guard.may_end_at_last(whole):
+            return reason
+        self.n_retract_chars = len(self._text)
+        return StopReason.SYNTAX
+
+    def _candidates(self, length: int, *, only_line_ends: bool) -> list[int]:
+        """Shorter lengths that leave something: ends of lines first where several were written, else of tokens."""
+        line_ends = [i for i in range(length - 1, 0, -1) if self._text[i] == "\n" and self._text[:i].strip()]
+        token_ends = [at for at in reversed(self._boundaries) if at < length and self._text[:at].strip()]
+        # Within a line any character may be the right end: a token often holds several closers.
+        characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
+        chosen = line_ends if only_line_ends else [*characters, *token_ends]
+        return list(dict.fromkeys(chosen))[:_MAX_STEPS_BACK]

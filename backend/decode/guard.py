@@ -1,0 +1,57 @@
+"""The file's syntax as a judge of completions: may one end here? Knows nothing of tokens."""
+
+from __future__ import annotations
+
+from fimble.core.flow import Constraint
+from fimble.syntax.grammar import grammar_for
+from fimble.syntax.languages import language_for
+from fimble.syntax.parse import TreeCache
+from fimble.syntax.stop import Hole, StopJudge, StopVerdict
+
+# One judgement re-parses what the completion touches, but errors may make that the whole text.
+_MAX_TEXT_BYTES = 400_000
+
+
+class SyntaxGuard:
+    """Judges completions of one hole; made by `guard_for`."""
+
+    def __init__(self, judge: StopJudge) -> None:
+        """Judge by `judge`."""
+        self._judge = judge
+        self.n_judgements = 0
+
+    @property
+    def has_rest_of_line(self) -> bool:
+        """Whether something stands right of the cursor, so that the completion must lead into it."""
+        return bool(self._judge.hole.tail.strip())
+
+    def may_end(self, text: str) -> bool:
+        """Whether the file shows no error that it did not have before, if the completion is exactly `text`."""
+        return self._verdict(text).allows_stop
+
+    def may_end_at_last(self, text: str) -> bool:
+        """The same, less strict: errors that the empty hole shows too are forgiven. For the end of the budget."""
+        verdict = self._verdict(text)
+        return verdict.allows_stop or verdict is StopVerdict.WEAK
+
+    def _verdict(self, text: str) -> StopVerdict:
+        self.n_judgements += 1
+        return self._judge.verdict(text.encode("utf-8", "surrogatepass"))
+
+
+def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | None:
+    """A guard for a hole; None where the language has no grammar or the text is too much work."""
+    if constraint is None:
+        return None
+    language = language_for(constraint.language_id)
+    grammar = grammar_for(language) if language else None
+    if language is None or grammar is None:
+        return None
+    prefix = constraint.prefix.encode("utf-8", "surrogatepass")
+    suffix = constraint.suffix.encode("utf-8", "surrogatepass")
+    if len(prefix) + len(suffix) > _MAX_TEXT_BYTES:
+        return None
+    hole_tree = trees.parse(grammar, prefix + suffix)
+    if hole_tree is None:
+        return None
+    return SyntaxGuard(StopJudge(language, grammar, Hole.of(prefix, suffix), hole_tree=hole_tree))

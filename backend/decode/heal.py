@@ -1,0 +1,61 @@
+"""Token healing: the last token before the cursor is written again, so that it may become a longer one.
+
+A cursor within a word, or behind an indentation or a bracket, cuts text where the vocabulary would not; the model never
+saw such a cut. So the cut token's bytes become a condition on what is written first, and are not written twice.
+(The idea is from Guidance's "token healing"; Lundberg, 2023.)
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable
+
+import numpy as np
+import numpy.typing as npt
+
+
+class PieceIndex:
+    """Which tokens may begin a text with given first bytes. Built once a vocabulary."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        """`pieces[i]` is the text of token i; tokens without text (special ones) never match."""
+        pairs = sorted((piece, token) for token, piece in enumerate(pieces) if piece)
+        self._pieces = [piece for piece, _ in pairs]
+        self._tokens = np.array([token for _, token in pairs], dtype=np.int64)
+
+    def beginning(self, wanted: bytes) -> npt.NDArray[np.int64]:
+        """Tokens that begin with `wanted`, and those that `wanted` begins with; `wanted` is not empty."""
+        longer = slice(bisect_left(self._pieces, wanted), bisect_left(self._pieces, _after(wanted)))
+        shorter: list[int] = []
+        for n_bytes in range(1, len(wanted)):
+            first = bisect_left(self._pieces, wanted[:n_bytes])
+            while first < len(self._pieces) and self._pieces[first] == wanted[:n_bytes]:
+                shorter.append(int(self._tokens[first]))
+                first += 1
+        return np.concatenate([self._tokens[longer], np.array(shorter, dtype=np.int64)])
+
+
+class Healer:
+    """Follows the bytes still owed, from the first token on."""
+
+    def __init__(self, owed: bytes, index: PieceIndex) -> None:
+        """`owed` are the bytes that the text must begin with; none once they are written."""
+        self._owed = owed
+        self._index = index
+
+    def allowed(self) -> npt.NDArray[np.int64] | None:
+        """Tokens that may come next, or None when any may."""
+        return self._index.beginning(self._owed) if self._owed else None
+
+    def take(self, piece: bytes) -> bytes:
+        """Account for a written token; returns the part of `piece` that is new."""
+        n_owed = len(self._owed)
+        new = piece[n_owed:]
+        self._owed = self._owed[len(piece) :]
+        return new
+
+
+def _after(text: bytes) -> bytes:
+    """The least bytes greater than every text that begins with `text`."""
+    trimmed = text.rstrip(b"\xff")
+    return trimmed[:-1] + bytes([trimmed[-1] + 1]) if trimmed else b"\xff" * (len(text) + 64)

@@ -1,0 +1,33 @@
+"""Which token comes next, from the logits of one step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fimble.core.flow import TokenId
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A token and the natural logarithm of its probability."""
+
+    token: TokenId
+    logprob: float
+
+
+def greedy(logits: npt.NDArray[np.float32], rank: int = 0, allowed: npt.NDArray[np.int64] | None = None) -> Choice:
+    """The likeliest token of `logits`, shape (n_vocab,), or the one at `rank`; of `allowed` ids only, if given.
+
+    The lowest id wins a tie, so runs agree. Probabilities are among what is allowed. `logits` is written to.
+    """
+    among = logits if allowed is None else logits[allowed]
+    top = float(among.max())
+    log_total = top + float(np.log(np.exp(among - top).sum(dtype=np.float64)))
+    for _ in range(min(rank, len(among) - 1)):
+        among[int(among.argmax())] = -np.inf
+    best = int(among.argmax())
+    token = best if allowed is None else int(allowed[best])
+    return Choice(TokenId(token), float(among[best]) - log_total)

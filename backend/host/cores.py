@@ -1,0 +1,75 @@
+"""How many threads the model may use now: the cores that other programs leave free.
+
+On a busy machine llama.cpp's threads wait for each other at every barrier: with both of two cores taken, two threads
+wrote 2.4 tokens a second where one wrote 28 (design notes, 2 cores, 2026-11). So the count follows the load.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import psutil
+
+# Shorter windows are noise: the kernel counts CPU time in ticks of 10 ms.
+_MIN_WINDOW_S = 0.15
+# A core that others use less than this much is as good as free.
+_TOLERATED_SHARE = 0.35
+# llama.cpp gains nothing beyond this on the memory-bound models fimble runs on CPUs.
+_MAX_THREADS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class CpuUse:
+    """CPU seconds since boot: of all programs together, and of this process."""
+
+    all_s: float
+    own_s: float
+
+
+def usable_cores() -> int:
+    """Cores this process may run on."""
+    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, n_cores)
+
+
+def read_use() -> CpuUse:
+    """Now."""
+    every = psutil.cpu_times()
+    own = os.times()
+    idle_s = every.idle + getattr(every, "iowait", 0.0)
+    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system)
+
+
+class ThreadChooser:
+    """Says how many threads to use; asked before every few steps, it measures at most every 150 ms."""
+
+    def __init__(
+        self,
+        n_cores: int,
+        *,
+        now_s: Callable[[], float] = time.monotonic,
+        use: Callable[[], CpuUse] = read_use,
+    ) -> None:
+        """Begin with all cores, until the first window is over."""
+        self._n_cores = n_cores
+        self._now_s = now_s
+        self._use = use
+        self._since_s = now_s()
+        self._before = use()
+        self._n_threads = min(n_cores, _MAX_THREADS)
+
+    def n_threads(self) -> int:
+        """At least one."""
+        now_s = self._now_s()
+        window_s = now_s - self._since_s
+        if window_s >= _MIN_WINDOW_S:
+            use = self._use()
+            others_s = (use.all_s - self._before.all_s) - (use.own_s - self._before.own_s)
+            n_busy = max(0.0, others_s / window_s)
+            n_free = self._n_cores - int(n_busy + 1.0 - _TOLERATED_SHARE)
+            self._n_threads = max(1, min(_MAX_THREADS, n_free))
+            self._since_s, self._before = now_s, use
+        return self._n_threads
