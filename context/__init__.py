@@ -1,0 +1,1 @@
+"""From a request to what the model shall see. Knows nothing of models beyond their prompt format."""

@@ -1,0 +1,1 @@
+"""What the workspace holds: symbols, kept up to date in the background."""

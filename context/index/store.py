@@ -1,0 +1,262 @@
+"""The persistent symbol index of one workspace: an SQLite file in the cache folder, readable by its owner only.
+
+Holds names, heads of definitions and the words of windows of lines; no file's text, and nothing that looks like a
+secret. May be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fimble.context.index.files import Stamp
+
+_VERSION = 1  # of the tables and of what is read out of files; an index of another version is thrown away
+_BUSY_S = 5.0
+# Ranking a window takes about 2 us; a word that is everywhere says nothing.
+_MAX_MATCHED = 4_000
+_TABLES = """
+CREATE TABLE file (
+    id INTEGER PRIMARY KEY, path TEXT NOT NULL UNIQUE, language TEXT NOT NULL,
+    size_bytes INTEGER NOT NULL, mtime_ns INTEGER NOT NULL, n_lines INTEGER NOT NULL
+);
+CREATE TABLE definition (
+    file_id INTEGER NOT NULL, name TEXT NOT NULL, kind TEXT NOT NULL, owner TEXT NOT NULL, line INTEGER NOT NULL
+);
+CREATE INDEX definition_by_name ON definition (name);
+CREATE INDEX definition_by_file ON definition (file_id);
+CREATE TABLE base (file_id INTEGER NOT NULL, type_name TEXT NOT NULL, base_name TEXT NOT NULL);
+CREATE INDEX base_by_name ON base (base_name);
+CREATE INDEX base_by_file ON base (file_id);
+CREATE VIRTUAL TABLE words USING fts5 (names, tokenize = "unicode61 tokenchars '_'", detail = none);
+CREATE TABLE line_window (id INTEGER PRIMARY KEY, file_id INTEGER NOT NULL, first_line INTEGER NOT NULL);
+CREATE INDEX line_window_by_file ON line_window (file_id);
+CREATE VIRTUAL TABLE word_count USING fts5vocab (words, 'row');
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class DefinitionEntry:
+    """A definition as the index keeps it. `owner` is the type that it is a member of, else empty."""
+
+    name: str
+    kind: str
+    owner: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileEntry:
+    """All that the index keeps of one file. `windows` are the words of its windows with their first lines."""
+
+    path: str
+    language: str
+    stamp: Stamp
+    n_lines: int
+    definitions: tuple[DefinitionEntry, ...]
+    bases: tuple[tuple[str, str], ...]
+    windows: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where something is. `first_line` counts from 0; a lower `rank` is better."""
+
+    path: str
+    first_line: int
+    rank: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class IndexStats:
+    """What an index holds. `languages` counts files."""
+
+    n_files: int
+    n_definitions: int
+    n_windows: int
+    size_bytes: int
+    languages: Mapping[str, int]
+
+
+def index_path(cache: Path, root: Path) -> Path:
+    """Where the index of the workspace `root` lies in the cache folder."""
+    digest = hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+    return cache / "index" / f"{root.name[:40]}-{digest}.sqlite3"
+
+
+class IndexStore:
+    """One connection; to be used by one thread at a time. Other processes may write at the same time."""
+
+    def __init__(self, path: Path | None) -> None:
+        """Open the index, and make a new one where there is none, or one of another version, or a broken one.
+
+        Without a path the index lives in memory.
+
+        Raises:
+            OSError: the folder cannot be written to.
+        """
+        self._path = path
+        if path is None:
+            self._db = sqlite3.connect(":memory:", check_same_thread=False)
+            self._db.executescript(_TABLES)
+            return
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        try:
+            self._db = _open(path)
+        except sqlite3.DatabaseError:
+            _remove(path)
+            self._db = _open(path)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def stamps(self) -> dict[str, Stamp]:
+        """Files of the index with their stamps when they were read."""
+        rows = self._db.execute("SELECT path, size_bytes, mtime_ns FROM file")
+        return {path: Stamp(size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
+
+    def put(self, entries: Iterable[FileEntry]) -> None:
+        """Take files, in place of what was known of them, in one transaction."""
+        with self._db:
+            for entry in entries:
+                self._remove(entry.path)
+                self._insert(entry)
+
+    def remove(self, paths: Iterable[str]) -> None:
+        """Forget files, in one transaction."""
+        with self._db:
+            for path in paths:
+                self._remove(path)
+
+    def places_of(self, name: str, *, limit: int = 20) -> list[Place]:
+        """Where a name is defined, in the order of paths."""
+        rows = self._db.execute(
+            "SELECT path, line FROM definition JOIN file ON file.id = file_id WHERE name = ? ORDER BY path LIMIT ?",
+            (name, limit),
+        )
+        return [Place(path, line) for path, line in rows]
+
+    def implementations_of(self, base_name: str, *, limit: int = 20) -> list[tuple[str, str]]:
+        """Path and name of types with this base, in the order of paths."""
+        rows = self._db.execute(
+            "SELECT path, type_name FROM base JOIN file ON file.id = file_id WHERE base_name = ? ORDER BY path LIMIT ?",
+            (base_name, limit),
+        )
+        return [(path, name) for path, name in rows]
+
+    def rarest(self, words: Sequence[str], n_words: int, *, n_own: Mapping[str, int] | None = None) -> list[str]:
+        """Those of the words that are in the fewest windows, but in some; the rarest first.
+
+        `n_own` counts windows of the asking file by lower-case word: a word that is in no others is left out.
+        """
+        counted: list[tuple[int, str]] = []
+        for word in words:
+            row = self._db.execute("SELECT doc FROM word_count WHERE term = ?", (word.lower(),)).fetchone()
+            n_windows = int(row[0]) - (n_own or {}).get(word.lower(), 0) if row is not None else 0
+            if n_windows > 0:
+                counted.append((n_windows, word))
+        counted.sort()
+        chosen: list[str] = []
+        n_matched = 0
+        for n_windows, word in counted[:n_words]:
+            n_matched += n_windows
+            if chosen and n_matched > _MAX_MATCHED:
+                break
+            chosen.append(word)
+        return chosen
+
+    def similar(
+        self, words: Sequence[str], *, language_names: Sequence[str], limit: int, not_in: str = ""
+    ) -> list[Place]:
+        """Windows with these words in other files than `not_in`, best first by BM25."""
+        if not words:
+            return []
+        query = " OR ".join(f'"{word}"' for word in words if '"' not in word)
+        marks = ", ".join("?" * len(language_names))
+        rows = self._db.execute(
+            "SELECT path, first_line, bm25(words) AS rank FROM words"
+            " JOIN line_window ON line_window.id = words.rowid JOIN file ON file.id = file_id"
+            f" WHERE words MATCH ? AND path != ? AND language IN ({marks}) ORDER BY rank, path, first_line LIMIT ?",
+            (query, not_in, *language_names, limit),
+        )
+        return [Place(path, first_line, rank) for path, first_line, rank in rows]
+
+    def stats(self) -> IndexStats:
+        """Counts, and the size on disk."""
+
+        def count(table: str) -> int:
+            return int(self._db.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
+
+        languages = dict(self._db.execute("SELECT language, count(*) FROM file GROUP BY 1 ORDER BY 2 DESC, 1"))
+        size_bytes = sum(part.stat().st_size for part in _parts(self._path) if part.exists()) if self._path else 0
+        return IndexStats(count("file"), count("definition"), count("line_window"), size_bytes, languages)
+
+    def content(self) -> list[tuple[object, ...]]:
+        """Everything that is known, without ids and in a fixed order: equal workspaces have equal content."""
+        queries = (
+            "SELECT 'file', path, language, size_bytes, mtime_ns, n_lines FROM file",
+            "SELECT 'definition', path, name, kind, owner, line FROM definition JOIN file ON file.id = file_id",
+            "SELECT 'base', path, type_name, base_name FROM base JOIN file ON file.id = file_id",
+            "SELECT 'window', path, first_line, names FROM words JOIN line_window ON line_window.id = words.rowid"
+            " JOIN file ON file.id = file_id",
+        )
+        return sorted((row for query in queries for row in self._db.execute(query)), key=repr)
+
+    def _insert(self, entry: FileEntry) -> None:
+        cursor = self._db.execute(
+            "INSERT INTO file (path, language, size_bytes, mtime_ns, n_lines) VALUES (?, ?, ?, ?, ?)",
+            (entry.path, entry.language, entry.stamp.size_bytes, entry.stamp.mtime_ns, entry.n_lines),
+        )
+        file_id = cursor.lastrowid
+        self._db.executemany(
+            "INSERT INTO definition VALUES (?, ?, ?, ?, ?)",
+            ((file_id, item.name, item.kind, item.owner, item.line) for item in entry.definitions),
+        )
+        self._db.executemany("INSERT INTO base VALUES (?, ?, ?)", ((file_id, *names) for names in entry.bases))
+        for first_line, words in entry.windows:
+            row_id = self._db.execute(
+                "INSERT INTO line_window (file_id, first_line) VALUES (?, ?)", (file_id, first_line)
+            ).lastrowid
+            self._db.execute("INSERT INTO words (rowid, names) VALUES (?, ?)", (row_id, words))
+
+    def _remove(self, path: str) -> None:
+        row = self._db.execute("SELECT id FROM file WHERE path = ?", (path,)).fetchone()
+        if row is None:
+            return
+        self._db.execute("DELETE FROM words WHERE rowid IN (SELECT id FROM line_window WHERE file_id = ?)", row)
+        for table in ("line_window", "definition", "base"):
+            self._db.execute(f"DELETE FROM {table} WHERE file_id = ?", row)
+        self._db.execute("DELETE FROM file WHERE id = ?", row)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))  # others must not see names of a private workspace
+    db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
+    try:
+        db.execute("PRAGMA journal_mode = WAL")
+        db.execute("PRAGMA synchronous = OFF")  # a torn index is made anew
+        found = db.execute("PRAGMA user_version").fetchone()[0]
+        if found != _VERSION:
+            if found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+                raise sqlite3.DatabaseError("another version")
+            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+    except sqlite3.DatabaseError:
+        db.close()
+        raise
+    return db
+
+
+def _remove(path: Path) -> None:
+    for part in _parts(path):
+        part.unlink(missing_ok=True)
+
+
+def _parts(path: Path) -> Iterator[Path]:
+    return (path.with_name(path.name + ending) for ending in ("", "-wal", "-shm"))

@@ -1,0 +1,88 @@
+"""Keeps one workspace's files and index as they are on the disk: a refresh at the start, then whatever changes."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import threading
+from pathlib import Path
+
+from fimble.context.index.files import FileTable, scan
+from fimble.context.index.refresh import refresh, refresh_files
+from fimble.context.index.store import IndexStore
+from fimble.context.index.watch import Watcher
+from fimble.context.index.worker import start_worker
+from fimble.context.index.workspace import Workspace, code_language
+
+_log = logging.getLogger(__name__)
+
+# Up to so many files are read by the thread that heard of them: 5 ms each. More go to the indexing process.
+_MAX_INLINE_FILES = 40
+
+
+class Upkeep:
+    """The background work for one workspace. Its methods may be called from any thread."""
+
+    def __init__(self, workspace: Workspace, index: Path) -> None:
+        """Nothing runs yet."""
+        self._workspace = workspace
+        self._index = index
+        self._watcher = Watcher(workspace.root, self._take)
+        self._worker: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+        self._seen: FileTable | None = None
+
+    def start(self) -> None:
+        """Begin to watch, and bring the index up to date in a process of low priority. Returns at once."""
+        threading.Thread(target=self._begin, name="fimble-index-start", daemon=True).start()
+
+    def close(self) -> None:
+        """End everything; an unfinished refresh goes on at the next start."""
+        with self._lock:
+            self._stopped = True
+            worker = self._worker
+        self._watcher.stop()
+        if worker is not None and worker.poll() is None:
+            worker.terminate()
+            worker.wait()
+
+    def _begin(self) -> None:
+        try:
+            self._watcher.start()
+            self._run_worker()
+        except Exception:
+            _log.exception("%s is not indexed", self._workspace.root)
+
+    def _take(self, paths: frozenset[str] | None) -> None:
+        """Take up what the watcher heard of."""
+        files = scan(self._workspace.root)
+        seen, self._seen = self._seen or self._workspace.files, files
+        if list(files.stamps) != list(self._workspace.files.stamps):
+            self._workspace.replace_files(files)  # only then: a new table has every selection made anew
+        changed = _changed(seen, files) if paths is None else {path for path in paths if code_language(path)}
+        if len(changed) > _MAX_INLINE_FILES:
+            self._run_worker()
+        elif changed:
+            store = IndexStore(self._index)
+            try:
+                refresh_files(self._workspace.root, store, files, sorted(changed))
+            finally:
+                store.close()
+
+    def _run_worker(self) -> None:
+        with self._lock:
+            if self._stopped:
+                return
+            self._worker = start_worker(self._workspace.root, self._index)
+        self._worker.wait()
+
+
+def refresh_now(workspace: Workspace, store: IndexStore) -> None:
+    """Bring an index up to date here and now: for small workspaces, whose index lives in memory."""
+    workspace.replace_files(refresh(workspace.root, store).files)
+
+
+def _changed(before: FileTable, after: FileTable) -> set[str]:
+    paths = {path for path, stamp in after.stamps.items() if before.stamps.get(path) != stamp}
+    return paths | (set(before.stamps) - set(after.stamps))

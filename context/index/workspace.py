@@ -1,0 +1,111 @@
+"""One workspace as sources see it: its files, their outlines, its packages. Outlines are cached by the file's stamp."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+
+from fimble.context.index.files import FileTable, Stamp, scan, stamp_of
+from fimble.context.index.ignore import MAX_FILE_BYTES, is_unfit
+from fimble.syntax.languages import Language, language_for, language_id_for_path
+from fimble.syntax.outline.model import Outline
+from fimble.syntax.outline.read import has_outlines, outline_of
+
+_MAX_OUTLINES = 2_000
+
+
+class Workspace:
+    """Reads files when asked. Safe to use from several threads."""
+
+    def __init__(self, root: Path) -> None:
+        """Nothing is read yet."""
+        self.root = root
+        self._lock = threading.Lock()
+        self._files: FileTable | None = None
+        self._outlines: OrderedDict[str, tuple[Stamp, Outline]] = OrderedDict()
+        self._packages: Mapping[str, tuple[str, ...]] | None = None
+
+    @property
+    def files(self) -> FileTable:
+        """The files that count, scanned when first asked for."""
+        files = self._files
+        if files is None:
+            files = scan(self.root)
+            with self._lock:
+                self._files = self._files or files
+        return self._files or files
+
+    def replace_files(self, files: FileTable) -> None:
+        """A newer table has been made."""
+        with self._lock:
+            self._files = files
+            self._packages = None
+
+    def text(self, path: str) -> str | None:
+        """A file's text; None where it does not count or cannot be read."""
+        if path not in self.files:
+            return None
+        try:
+            raw = (self.root / path).read_bytes()
+        except OSError:
+            return None
+        if len(raw) > MAX_FILE_BYTES:
+            return None
+        return raw.decode("utf-8", "replace").removeprefix("\ufeff")
+
+    def outline(self, path: str) -> Outline | None:
+        """A file's outline as the file is now; None where it does not count or cannot be read."""
+        if path not in self.files:
+            return None
+        stamp = stamp_of(self.root / path)
+        if stamp is None:
+            return None
+        with self._lock:
+            known = self._outlines.get(path)
+            if known is not None and known[0] == stamp:
+                self._outlines.move_to_end(path)
+                return known[1]
+        outline = self._read_outline(path)
+        if outline is None:
+            return None
+        with self._lock:
+            self._outlines[path] = (stamp, outline)
+            self._outlines.move_to_end(path)
+            while len(self._outlines) > _MAX_OUTLINES:
+                self._outlines.popitem(last=False)
+        return outline
+
+    def package_files(self, package: str) -> tuple[str, ...]:
+        """Files that say they belong to a namespace (C#), in the order of their paths."""
+        packages = self._packages
+        if packages is None:
+            packages = self._packages = self._read_packages()
+        return packages.get(package, ())
+
+    def _read_outline(self, path: str) -> Outline | None:
+        language = code_language(path)
+        text = self.text(path)
+        if language is None or text is None:
+            return None
+        return Outline() if is_unfit(text) else outline_of(language, text)
+
+    def _read_packages(self) -> Mapping[str, tuple[str, ...]]:
+        packages: dict[str, list[str]] = {}
+        for path in self.files.stamps:
+            if path.endswith(".cs") and (outline := self.outline(path)) is not None:
+                packages.setdefault(outline.package, []).append(path)
+        return {package: tuple(paths) for package, paths in packages.items()}
+
+
+def code_language(path: str) -> Language | None:
+    """The language of a file that can have an outline."""
+    return _language_of_name(path.rpartition("/")[2])
+
+
+@lru_cache(maxsize=20_000)
+def _language_of_name(name: str) -> Language | None:
+    language = language_for(language_id_for_path(name), name)
+    return language if language is not None and has_outlines(language) else None

@@ -1,0 +1,1 @@
+"""Places to find useful code in, one ContextSource each."""

@@ -1,0 +1,140 @@
+"""Entry: workspace -> the context sources of an engine, and what keeps them up to date."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import overload
+
+from fimble.context.index.store import IndexStore, index_path
+from fimble.context.index.upkeep import Upkeep, refresh_now
+from fimble.context.index.workspace import Workspace
+from fimble.context.sources.activity import Activity
+from fimble.context.sources.background import BackgroundSource
+from fimble.context.sources.definitions import Definitions
+from fimble.context.sources.open_files import OpenFiles
+from fimble.context.sources.recent_edits import RecentEdits
+from fimble.context.sources.related import Related
+from fimble.context.sources.similar import Similar
+from fimble.context.sources.surroundings import Surveyor
+from fimble.core.flow import CompletionRequest
+from fimble.core.ports import ContextSource
+
+_log = logging.getLogger(__name__)
+
+# The index of a workspace this small is made when it is first needed, in memory: 5 ms a file.
+_MAX_FILES_IN_MEMORY = 64
+
+
+class Sources(Sequence[ContextSource]):
+    """The sources, in order of precedence, and their background work, which `close` ends."""
+
+    def __init__(
+        self, sources: Sequence[BackgroundSource], executor: ThreadPoolExecutor | None, index: _Index | None
+    ) -> None:
+        """Use `build_sources`."""
+        self._sources = tuple(sources)
+        self._executor = executor
+        self._index = index
+
+    @overload
+    def __getitem__(self, index: int) -> ContextSource: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[ContextSource]: ...
+    def __getitem__(self, index: int | slice) -> ContextSource | Sequence[ContextSource]:
+        """A source."""
+        return self._sources[index]
+
+    def __len__(self) -> int:
+        """How many sources."""
+        return len(self._sources)
+
+    def __iter__(self) -> Iterator[ContextSource]:
+        """The sources in order."""
+        return iter(self._sources)
+
+    async def settle(self, request: CompletionRequest) -> None:
+        """Let every source look at a request for as long as it takes, so that asking again is answered at once.
+
+        For a command line or an evaluation, which ask once; an editor asks with every key and needs no waiting.
+        """
+        await asyncio.gather(*(source.settle(request) for source in self._sources))
+
+    def close(self) -> None:
+        """End threads and processes; what the sources' thread has begun is finished."""
+        if self._executor is not None:
+            self._executor.shutdown(wait=False, cancel_futures=True)
+        if self._index is not None:
+            self._index.close()
+
+
+def build_sources(
+    workspace: Path | None, *, n_tokens: int, cache: Path | None = None, activity: Activity | None = None
+) -> Sources:
+    """The sources for a workspace folder, which share `n_tokens` tokens; none without a workspace.
+
+    With a cache folder the workspace is watched and its index kept there, made by a process of low priority; without
+    one only small workspaces have an index. `activity` is what the editor's session tells of open files and edits.
+    Nothing is read before the first request. Opens no connection.
+    """
+    if workspace is None or n_tokens <= 0:
+        return Sources((), None, None)
+    root = workspace.absolute()
+    executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fimble-context")
+    files = Workspace(root)
+    index = _Index(files, index_path(cache, root) if cache is not None else None)
+    surveyor = Surveyor()
+    definitions = Definitions(files, n_tokens, surveyor, Related(index.implementations))
+    finders: list[Definitions | RecentEdits | OpenFiles | Similar] = [definitions]
+    if activity is not None:
+        finders += [RecentEdits(activity), OpenFiles(activity, surveyor)]
+    finders.append(Similar(files, index.open, surveyor))
+    return Sources([BackgroundSource(finder.name, finder.find, root, executor) for finder in finders], executor, index)
+
+
+class _Index:
+    """The workspace's index: opened, and its upkeep begun, when first asked for. Asked by the sources' thread only."""
+
+    def __init__(self, files: Workspace, path: Path | None) -> None:
+        self._files = files
+        self._path = path
+        self._store: IndexStore | None = None
+        self._upkeep: Upkeep | None = None
+        self._is_tried = False
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def open(self) -> IndexStore | None:
+        """The index; None where there is none."""
+        if self._is_tried:
+            return self._store
+        self._is_tried = True
+        try:
+            if len(self._files.files) <= _MAX_FILES_IN_MEMORY:
+                self._store = IndexStore(None)
+                refresh_now(self._files, self._store)
+            elif self._path is not None:
+                self._store = IndexStore(self._path)
+                with self._lock:
+                    if not self._closed:
+                        self._upkeep = Upkeep(self._files, self._path)
+                        self._upkeep.start()
+        except Exception:  # of SQLite or of the disk: completions go on without
+            _log.exception("there is no index of %s", self._files.root)
+        return self._store
+
+    def implementations(self, base_name: str) -> list[tuple[str, str]]:
+        """Path and name of types with this base."""
+        store = self.open()
+        return store.implementations_of(base_name) if store is not None else []
+
+    def close(self) -> None:
+        """End the upkeep."""
+        with self._lock:
+            self._closed = True
+        if self._upkeep is not None:
+            self._upkeep.close()

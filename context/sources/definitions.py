@@ -1,0 +1,98 @@
+"""Context source: definitions that the code at the cursor needs, resolved by static analysis."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fimble.context.index.workspace import Workspace
+from fimble.context.sources.packing import Packer
+from fimble.context.sources.related import Related
+from fimble.context.sources.surroundings import Surroundings, Surveyor
+from fimble.context.sources.symbols import Symbols
+from fimble.context.sources.wants import Finder, Want
+from fimble.core.flow import Chunk
+
+_MAX_SCOPES = 32
+_NEAR_CHARS = 400
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """What was chosen for one scope: kept while the user types in it, so that the prompt's head stays the same."""
+
+    key: tuple[object, ...]
+    focus: tuple[Want, ...]
+    scope: tuple[Want, ...]
+    packer: Packer
+    chunks: tuple[Chunk, ...]
+
+
+class Definitions:
+    """Finds definitions. One request at a time."""
+
+    name = "definitions"
+
+    def __init__(
+        self, workspace: Workspace, n_tokens: int, surveyor: Surveyor | None = None, related: Related | None = None
+    ) -> None:
+        """At most `n_tokens` tokens of them. `related` knows what only an index knows."""
+        self._workspace = workspace
+        self._n_tokens = n_tokens
+        self._surveyor = surveyor or Surveyor()
+        self._related = related
+        self._symbols: Symbols | None = None
+        self._selections: OrderedDict[str, _Selection] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
+        """Chunks for a cursor in the file `path` between two texts, best first.
+
+        What was chosen for a scope stays until imports change or the cursor asks for a definition not among it.
+        """
+        around = self._surveyor.survey(path, before, after)
+        if around is None:
+            return ()
+        with self._lock:
+            symbols = self._symbols
+            if symbols is None or symbols.files is not self._workspace.files:
+                symbols = self._symbols = Symbols(self._workspace)
+            symbols.begin(path, around.outline)
+            return self._select(around, symbols)
+
+    def _select(self, around: Surroundings, symbols: Symbols) -> Sequence[Chunk]:
+        key = (around.outline.imports, symbols.files)
+        finder = Finder(around, symbols)
+        focus = finder.focus()
+        known = self._selections.get(around.scope_key)
+        if known is not None and known.key == key:
+            self._selections.move_to_end(around.scope_key)
+            if all(_was_served(want, known.focus) or known.packer.covers(want, symbols) for want in focus):
+                return known.chunks
+            scope = known.scope
+            # What was asked for lately stays a while; the newest comes first.
+            focus += _faded(known.focus)
+        else:
+            scope = (*finder.scope(), *(self._related.wants(around, symbols) if self._related else ()))
+        packer = Packer(symbols, self._n_tokens, around.before[-_NEAR_CHARS:], around.path)
+        for want in sorted((*focus, *scope), key=lambda want: -want.weight):
+            packer.add(want)
+        chunks = packer.chunks(self.name)
+        self._selections[around.scope_key] = _Selection(key, tuple(focus), scope, packer, chunks)
+        while len(self._selections) > _MAX_SCOPES:
+            self._selections.popitem(last=False)
+        return chunks
+
+
+def _was_served(want: Want, focus: Sequence[Want]) -> bool:
+    """Whether the selection was made for this very want, though perhaps not all of it fitted."""
+    return any(
+        other.found == want.found and other.show is want.show and other.weight >= want.weight * 0.7 for other in focus
+    )
+
+
+def _faded(wants: Sequence[Want]) -> list[Want]:
+    """Wants of earlier cursors: still wanted, less than before."""
+    return [Want(want.found, want.show, weight, want.reason) for want in wants if (weight := want.weight * 0.5) >= 1.0]

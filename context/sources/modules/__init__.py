@@ -1,0 +1,1 @@
+"""Which files of the workspace an import means, language by language."""

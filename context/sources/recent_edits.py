@@ -1,0 +1,49 @@
+"""Context source: what the user has just written elsewhere, with the lines around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fimble.context.index.secrets import is_secret_file, without_secrets
+from fimble.context.sources.activity import Activity
+from fimble.core.flow import Chunk
+
+_MAX_CHUNKS = 4
+_LINES_AROUND = 3
+_MAX_LINES = 24
+# The model sees so much of the file itself; an edit there is no news. The same as a prompt's window, about.
+_WINDOW_LINES_BEFORE = 96
+_WINDOW_LINES_AFTER = 32
+
+
+class RecentEdits:
+    """Reads the activity that the session reports."""
+
+    name = "recent edits"
+
+    def __init__(self, activity: Activity) -> None:
+        """Of this activity."""
+        self._activity = activity
+
+    def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
+        """Edited places outside the cursor's window, the latest first."""
+        del after
+        line = before.count("\n")
+        chunks: list[Chunk] = []
+        for rank, (edit, text) in enumerate(self._activity.edits()):
+            is_here = edit.path == path and (
+                edit.end_line > line - _WINDOW_LINES_BEFORE and edit.first_line < line + _WINDOW_LINES_AFTER
+            )
+            if is_here or is_secret_file(edit.path):
+                continue
+            lines = text.split("\n")
+            start = max(0, edit.first_line - _LINES_AROUND)
+            # Of a long edit its end: that is where the user was.
+            end = min(len(lines), edit.end_line + _LINES_AROUND)
+            start = max(start, end - _MAX_LINES)
+            shown = without_secrets("\n".join(lines[start:end]).strip("\n") + "\n")
+            if shown.strip():
+                chunks.append(Chunk(edit.path, shown, self.name, 1.0 / (1 + rank), start))
+            if len(chunks) == _MAX_CHUNKS:
+                break
+        return chunks

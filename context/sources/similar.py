@@ -1,0 +1,96 @@
+"""Context source: windows of lines elsewhere that speak of the same things as the code around the cursor (BM25)."""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Sequence
+
+from fimble.context.index.entries import WINDOW_LINES, windows_of, words_of_code
+from fimble.context.index.secrets import without_secrets
+from fimble.context.index.store import IndexStore, Place
+from fimble.context.index.workspace import Workspace
+from fimble.context.sources.surroundings import Surroundings, Surveyor
+from fimble.core.flow import Chunk
+from fimble.syntax.languages import Language
+
+_MAX_CHUNKS = 5
+_N_CANDIDATES = 20
+_N_WORDS = 16
+_LINES_MORE = 6
+_MAX_ASKED_WORDS = 80
+_LINES_BEFORE = 12
+_LINES_AFTER = 4
+_MAX_SCOPES = 32
+_SCRIPTS = ("javascript", "typescript", "typescriptreact")
+_CS = ("c", "cpp")
+
+
+class Similar:
+    """Asks the index. What was found for a scope stays while the user types in it."""
+
+    name = "similar"
+
+    def __init__(self, workspace: Workspace, open_store: Callable[[], IndexStore | None], surveyor: Surveyor) -> None:
+        """`open_store` gives the index, None while there is none."""
+        self._workspace = workspace
+        self._open_store = open_store
+        self._surveyor = surveyor
+        self._known: OrderedDict[str, tuple[Chunk, ...]] = OrderedDict()
+
+    def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
+        """Chunks for a cursor in the file `path` between two texts, best first."""
+        around = self._surveyor.survey(path, before, after)
+        store = self._open_store()
+        if around is None or store is None:
+            return ()
+        known = self._known.get(around.scope_key)
+        if known is not None:
+            self._known.move_to_end(around.scope_key)
+            return known
+        chunks = tuple(self._search(around, store))
+        if chunks:  # of an index that is being made nothing may be to be had yet
+            self._known[around.scope_key] = chunks
+        while len(self._known) > _MAX_SCOPES:
+            self._known.popitem(last=False)
+        return chunks
+
+    def _search(self, around: Surroundings, store: IndexStore) -> list[Chunk]:
+        lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
+        asked = words_of_code("\n".join([*lines, around.receiver]))[-_MAX_ASKED_WORDS:]
+        words = store.rarest(asked, _N_WORDS, n_own=_window_counts(around))
+        places = store.similar(words, language_names=_kin(around.language), not_in=around.path, limit=_N_CANDIDATES)
+        chunks: list[Chunk] = []
+        taken: set[tuple[str, int]] = set()
+        for place in places:
+            if (place.path, place.first_line // WINDOW_LINES) in taken:
+                continue
+            taken.add((place.path, place.first_line // WINDOW_LINES))
+            chunk = self._chunk(place)
+            if chunk is not None:
+                chunks.append(chunk)
+            if len(chunks) == _MAX_CHUNKS:
+                break
+        return chunks
+
+    def _chunk(self, place: Place) -> Chunk | None:
+        text = self._workspace.text(place.path)
+        if text is None:
+            return None
+        # What follows code like this is what is about to be written here.
+        lines = text.split("\n")[place.first_line : place.first_line + WINDOW_LINES + _LINES_MORE]
+        # The index knows no secrets, but the file may have changed since.
+        shown = without_secrets("\n".join(lines).strip("\n") + "\n")
+        return Chunk(place.path, shown, self.name, -place.rank, place.first_line) if shown.strip() else None
+
+
+def _window_counts(around: Surroundings) -> Counter[str]:
+    """How many windows of the file itself a word is in: those are no use."""
+    counts: Counter[str] = Counter()
+    for _, words in windows_of(around.before + around.after):
+        counts.update(word.lower() for word in words.split(" "))
+    return counts
+
+
+def _kin(language: Language) -> tuple[str, ...]:
+    """Languages whose code is worth showing beside this one's."""
+    return next((group for group in (_SCRIPTS, _CS) if language.name in group), (language.name,))
