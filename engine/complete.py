@@ -1,0 +1,380 @@
+"""A request in, a completion or the reason for none out. The stages, in order; each lives in a module of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from fimble.context.gather import gather
+from fimble.context.prompt.fim import choose_family
+from fimble.core.config import Config
+from fimble.core.errors import BackendError, FimbleError, ModelError
+from fimble.core.flow import (
+    AnswerSource,
+    Completion,
+    CompletionRequest,
+    Context,
+    Document,
+    Event,
+    EventKind,
+    ModelInfo,
+    Prompt,
+    Rejection,
+    RejectReason,
+    RequestId,
+    StopReason,
+    Timings,
+    Trigger,
+)
+from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
+from fimble.core.position import ByteOffset, ByteRange, TextIndex
+from fimble.engine import gate
+from fimble.engine.flight import Flight, write
+from fimble.engine.prompting import Prompting
+from fimble.engine.reuse import Answer, Recall, typed_into
+from fimble.engine.shape import Shaped, shape
+from fimble.engine.stopping import line_mode
+
+_log = logging.getLogger(__name__)
+# Longest that a completion asked for by hand waits for its workspace to be looked through.
+_SETTLE_S = 2.0
+
+
+class SourceUpkeep(Protocol):
+    """What keeps the sources' knowledge up to date in the background."""
+
+    async def settle(self, request: CompletionRequest) -> None:
+        """Let the sources learn all they can for a request."""
+        ...
+
+    def close(self) -> None:
+        """End the background work."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where a generation goes: all that must be the same for another request to come aboard, but for typed text."""
+
+    uri: str
+    digest: str
+    prefix: str
+    suffix: str
+
+
+class Engine:
+    """Completes code. Knows the parts by their ports only."""
+
+    def __init__(
+        self,
+        config: Config,
+        backend: ModelBackend,
+        sources: Sequence[ContextSource],
+        sink: EventSink,
+        clock: Clock,
+        upkeep: SourceUpkeep | None = None,
+    ) -> None:
+        """Use `wiring.build_engine` to get one with real parts."""
+        self._upkeep = upkeep
+        self._config = config
+        self._backend = backend
+        self._prompting = Prompting(backend, config)
+        self._sources = tuple(sources)
+        self._sink = sink
+        self._clock = clock
+        self._recall = Recall()
+        self._flight: Flight | None = None
+        self._route: _Route | None = None
+        self._reading_on: asyncio.Task[None] | None = None
+
+    async def ready(self) -> ModelInfo:
+        """Load the model.
+
+        Raises:
+            ModelError: the weights cannot be used.
+            BackendError: the process that runs them does not work.
+        """
+        info = await self._backend.describe()
+        choose_family(info)
+        return info
+
+    async def complete(self, request: CompletionRequest) -> Completion | Rejection:
+        """Answer a request; expected failures are rejections. Cancelling the caller's task stops the model."""
+        started_ms = self._clock.monotonic_ms()
+        self._record(request, EventKind.REQUESTED, {"trigger": str(request.trigger)})
+        try:
+            deadline_s = None if request.deadline_ms is None else request.deadline_ms / 1000.0
+            async with asyncio.timeout(deadline_s):
+                outcome = await self._answer(request, started_ms)
+        except TimeoutError:
+            outcome = self._reject(request, started_ms, RejectReason.DEADLINE, "No answer in time.")
+        except asyncio.CancelledError:
+            self._record_outcome(request, self._reject(request, started_ms, RejectReason.CANCELLED, "Cancelled."))
+            raise
+        except ModelError as error:
+            outcome = self._reject(request, started_ms, RejectReason.MODEL_UNAVAILABLE, error.message, error)
+        except BackendError as error:
+            outcome = self._reject(request, started_ms, RejectReason.BACKEND_FAILED, error.message, error)
+        self._record_outcome(request, outcome)
+        return outcome
+
+    async def prompt_for(self, request: CompletionRequest) -> Prompt:
+        """The prompt that `complete` would send.
+
+        Raises:
+            FimbleError: the model is not to be had.
+        """
+        info = await self._backend.describe()
+        return await self._prompting.full(request, await self._gather(request), info)
+
+    async def warm(self, document: Document, cursor: ByteOffset) -> None:
+        """Bring the surroundings of a cursor into the model's cache; quietly does nothing where that is impossible."""
+        request = CompletionRequest(RequestId("warm"), document, cursor)
+        if gate.refusal(request, self._config):
+            return
+        try:
+            prompt = await self.prompt_for(request)
+        except FimbleError as error:
+            _log.info("no warm-up: %s", error.message)
+            return
+        await self._warm(prompt)
+
+    async def rest(self) -> None:
+        """Wait until what an answer left to be read in idle time is read."""
+        if self._reading_on:
+            await asyncio.wait([self._reading_on])
+
+    async def aclose(self) -> None:
+        """Let go of the model."""
+        if self._reading_on:
+            self._reading_on.cancel()
+        if self._upkeep:
+            self._upkeep.close()
+        await self._backend.aclose()
+
+    async def _answer(self, request: CompletionRequest, started_ms: float) -> Completion | Rejection:
+        if refused := gate.refusal(request, self._config):
+            return self._reject(request, started_ms, refused.reason, refused.detail)
+        info = await self._backend.describe()
+        context = await self._gather(request)
+        digest = repr((info.model_id, self._config.prompt, self._config.completion, request.trigger))
+        uri = request.document.uri
+        if request.n_candidates == 1 and (known := self._recall.find(uri, digest, context.prefix, context.suffix)):
+            return self._from_memory(request, context, info, known, started_ms)
+        chosen = await self._prompting.choose(request, context, info)
+        prompt = chosen.prompt
+        asked_ms = self._clock.monotonic_ms() - started_ms
+        flight, typed = self._board(_Route(uri, digest, context.prefix, context.suffix), prompt)
+        written = await flight.landing()
+        if not written.text.startswith(typed):
+            # The model went another way than the user after this request came aboard.
+            flight, typed = self._take_off(_Route(uri, digest, context.prefix, context.suffix), prompt), ""
+            written = await flight.landing()
+        stats = written.stats
+        self._prompting.pace.learn(stats)
+        if chosen.fuller:
+            self._read_on(chosen.fuller)
+        self._recall.keep(
+            Answer(
+                uri,
+                digest,
+                context.prefix,
+                context.suffix,
+                written.text[len(typed) :],
+                written.confidence,
+                stats.stop_reason,
+            )
+        )
+        timings = Timings(
+            queue_ms=stats.queue_ms,
+            prompt_ms=stats.prompt_ms,
+            first_token_ms=asked_ms + stats.first_token_ms,
+            total_ms=self._clock.monotonic_ms() - started_ms,
+        )
+        shaped = shape(
+            written.text[len(typed) :],
+            context.prefix,
+            context.suffix,
+            prompt.stop.line_mode,
+            is_cut=stats.stop_reason in _CUT,
+        )
+        if isinstance(shaped, RejectReason):
+            return Rejection(
+                request.request_id,
+                shaped,
+                _WHY[shaped],
+                timings,
+                info.model_id,
+                stats.n_prompt_tokens,
+                stats.n_reused_tokens,
+                stats.n_generated_tokens,
+            )
+        popup_text = request.popup_item.text if request.popup_item else ""
+        return Completion(
+            request_id=request.request_id,
+            text=popup_text + shaped.text,
+            replace=_replaced(request, shaped),
+            model_id=info.model_id,
+            timings=timings,
+            n_prompt_tokens=stats.n_prompt_tokens,
+            n_reused_tokens=stats.n_reused_tokens,
+            n_generated_tokens=stats.n_generated_tokens,
+            stop_reason=stats.stop_reason,
+            confidence=written.confidence,
+            alternatives=await self._alternatives(request, context, prompt, shaped, popup_text),
+        )
+
+    async def _gather(self, request: CompletionRequest) -> Context:
+        asked = _with_popup_item(request)
+        if self._upkeep and request.trigger is Trigger.INVOKED:
+            # Who asks by hand asks once: what the sources would know with the next key they are to know now.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_SETTLE_S):
+                    await self._upkeep.settle(asked)
+        return await gather(asked, self._sources)
+
+    def _from_memory(
+        self,
+        request: CompletionRequest,
+        context: Context,
+        info: ModelInfo,
+        known: tuple[Answer, str],
+        started_ms: float,
+    ) -> Completion | Rejection:
+        """An answer given before, or what is left of one that the user types into. No token is evaluated."""
+        answer, rest = known
+        mode = line_mode(context.prefix, context.suffix, request.trigger, self._config.completion)
+        shaped = shape(rest, context.prefix, context.suffix, mode, is_cut=answer.stop_reason in _CUT)
+        if isinstance(shaped, RejectReason):
+            return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
+        popup_text = request.popup_item.text if request.popup_item else ""
+        return Completion(
+            request_id=request.request_id,
+            text=popup_text + shaped.text,
+            replace=_replaced(request, shaped),
+            model_id=info.model_id,
+            timings=Timings(0.0, 0.0, 0.0, self._clock.monotonic_ms() - started_ms),
+            n_prompt_tokens=0,
+            n_reused_tokens=0,
+            n_generated_tokens=0,
+            stop_reason=answer.stop_reason,
+            confidence=answer.confidence,
+            source=AnswerSource.CACHE if rest == answer.text else AnswerSource.TYPE_THROUGH,
+        )
+
+    def _board(self, route: _Route, prompt: Prompt) -> tuple[Flight, str]:
+        """The generation under way if the user typed along with it, and what was typed; else a new one."""
+        if self._flight and self._route and not self._flight.is_over:
+            typed = typed_into(self._route.prefix, route.prefix)
+            is_same = (route.uri, route.digest, route.suffix) == (
+                self._route.uri,
+                self._route.digest,
+                self._route.suffix,
+            )
+            if is_same and typed is not None and self._flight.agrees_with(typed):
+                return self._flight, typed
+        return self._take_off(route, prompt), ""
+
+    def _take_off(self, route: _Route, prompt: Prompt) -> Flight:
+        """Start a generation. One for the same file that nobody will want any more stops."""
+        if self._flight and self._route and self._route.uri == route.uri:
+            self._flight.stop_if_forsaken()
+        self._flight, self._route = Flight(self._backend, prompt), route
+        return self._flight
+
+    def _read_on(self, prompt: Prompt) -> None:
+        """Read the full surroundings in idle time. The model process drops this for any request."""
+        if self._reading_on is None or self._reading_on.done():
+            self._reading_on = asyncio.create_task(self._warm(prompt))
+
+    async def _warm(self, prompt: Prompt) -> None:
+        try:
+            await self._backend.warm(prompt)
+        except FimbleError as error:
+            _log.info("no warm-up: %s", error.message)
+
+    async def _alternatives(
+        self, request: CompletionRequest, context: Context, prompt: Prompt, first: Shaped, popup_text: str
+    ) -> tuple[str, ...]:
+        """Other candidates: the same prompt begun with the second, third ... likeliest token."""
+        found = [first.text]
+        for rank in range(1, request.n_candidates):
+            written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
+            is_cut = written.stats.stop_reason in _CUT
+            shaped = shape(written.text, context.prefix, context.suffix, prompt.stop.line_mode, is_cut=is_cut)
+            if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
+                found.append(shaped.text)
+        return tuple(popup_text + text for text in dict.fromkeys(found))[1:]
+
+    def _reject(
+        self,
+        request: CompletionRequest,
+        started_ms: float,
+        reason: RejectReason,
+        detail: str,
+        error: FimbleError | None = None,
+    ) -> Rejection:
+        total_ms = self._clock.monotonic_ms() - started_ms
+        return Rejection(request.request_id, reason, detail, Timings(0.0, 0.0, 0.0, total_ms), error=error)
+
+    def _record_outcome(self, request: CompletionRequest, outcome: Completion | Rejection) -> None:
+        fields: dict[str, str | int | float | bool | None] = {
+            "model": outcome.model_id,
+            "n_prompt_tokens": outcome.n_prompt_tokens,
+            "n_reused_tokens": outcome.n_reused_tokens,
+            "n_generated_tokens": outcome.n_generated_tokens,
+            **dataclasses.asdict(outcome.timings),
+        }
+        if isinstance(outcome, Rejection):
+            self._record(request, EventKind.REJECTED, {**fields, "reason": str(outcome.reason)})
+            return
+        fields |= {
+            "source": str(outcome.source),
+            "confidence": outcome.confidence,
+            "n_chars": len(outcome.text),
+            "n_lines": outcome.text.count("\n") + 1,
+            "stop_reason": str(outcome.stop_reason),
+        }
+        self._record(request, EventKind.ANSWERED, fields)
+
+    def _record(
+        self, request: CompletionRequest, kind: EventKind, fields: dict[str, str | int | float | bool | None]
+    ) -> None:
+        language = {"language": request.document.language_id}
+        self._sink.record(Event(request.request_id, kind, self._clock.unix_ms(), {**language, **fields}))
+
+
+_CUT = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
+_WHY = {
+    RejectReason.EMPTY: "The model had nothing to add here.",
+    RejectReason.BLANK: "The model wrote only white space.",
+    RejectReason.REPEATS_SUFFIX: "The model wrote what already follows the cursor.",
+    RejectReason.REPEATS_PREFIX: "The model wrote its neighbour line again.",
+    RejectReason.DEGENERATE: "The model wrote one piece over and over.",
+}
+
+
+def _with_popup_item(request: CompletionRequest) -> CompletionRequest:
+    """The request as if the menu's selected item were typed: an answer must extend it (LSP selectedCompletionInfo)."""
+    item = request.popup_item
+    if item is None:
+        return request
+    index = TextIndex(request.document.text)
+    text = request.document.text
+    start, end = index.to_char(item.replace.start), index.to_char(item.replace.end)
+    document = dataclasses.replace(request.document, text=text[:start] + item.text + text[end:])
+    cursor = ByteOffset(item.replace.start + len(item.text.encode("utf-8", "surrogatepass")))
+    return dataclasses.replace(request, document=document, cursor=cursor)
+
+
+def _replaced(request: CompletionRequest, shaped: Shaped) -> ByteRange:
+    if request.popup_item:
+        return request.popup_item.replace
+    index = TextIndex(request.document.text)
+    start = index.to_char(request.cursor)
+    return ByteRange(request.cursor, index.to_byte(type(start)(start + shaped.n_replaced_chars)))

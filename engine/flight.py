@@ -1,0 +1,95 @@
+"""A generation under way, which outlives the request that began it: typing along must not start it anew."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from dataclasses import dataclass
+
+from fimble.core.errors import BackendError
+from fimble.core.flow import GenerationStats, Prompt
+from fimble.core.ports import ModelBackend
+
+# A client cancels the old request and sends the new one at once; between the two nobody waits for the generation.
+_GRACE_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """What the model wrote for one prompt."""
+
+    text: str
+    confidence: float | None
+    stats: GenerationStats
+
+
+async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | None = None) -> Written:
+    """Read one generation to its end, adding each piece to `progress` as it comes.
+
+    Raises:
+        ModelError: the weights cannot be used.
+        BackendError: the process that runs them failed.
+    """
+    generation = backend.generate(prompt)
+    texts = [] if progress is None else progress
+    logprobs: list[float] = []
+    try:
+        async for token in generation:
+            texts.append(token.text)
+            logprobs.append(token.logprob)
+    finally:
+        await generation.aclose()
+    if generation.stats is None:
+        raise BackendError("The model's answer ended without its closing frame.")
+    text = "".join(texts)
+    if generation.stats.n_retract_chars:
+        text = text[: -generation.stats.n_retract_chars]
+    confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
+    return Written(text, confidence, generation.stats)
+
+
+class Flight:
+    """One generation and the requests that wait for it. Stops when nobody does any more."""
+
+    def __init__(self, backend: ModelBackend, prompt: Prompt) -> None:
+        """Start generating."""
+        self._pieces: list[str] = []
+        self._n_waiting = 0
+        self._task = asyncio.create_task(write(backend, prompt, self._pieces))
+        self._task.add_done_callback(_retrieve)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left to wait for."""
+        return self._task.done()
+
+    def agrees_with(self, typed: str) -> bool:
+        """Whether what is written so far does not contradict what the user typed since it began."""
+        written = "".join(self._pieces)
+        return written.startswith(typed) or typed.startswith(written)
+
+    async def landing(self) -> Written:
+        """Wait for the end. A waiter that is cancelled leaves; the last one stops the generation, after a moment.
+
+        Raises:
+            ModelError: the weights cannot be used.
+            BackendError: the process that runs them failed.
+        """
+        self._n_waiting += 1
+        try:
+            return await asyncio.shield(self._task)
+        finally:
+            self._n_waiting -= 1
+            if not self._n_waiting and not self._task.done():
+                asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
+
+    def stop_if_forsaken(self) -> None:
+        """Stop generating if nobody waits for it."""
+        if not self._n_waiting:
+            self._task.cancel()
+
+
+def _retrieve(task: asyncio.Task[Written]) -> None:
+    """Nobody may be left to see how it ended; asyncio would call that an oversight."""
+    if not task.cancelled():
+        task.exception()

@@ -1,0 +1,78 @@
+"""Answers that need no model: the user types into an earlier answer, or comes back to where one was given.
+
+Keyed by everything an answer depends on: file, whole prefix, whole suffix, and a digest of model and options.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+from fimble.core.flow import StopReason
+
+_MAX_ANSWERS = 128
+_MAX_CHARS = 16_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the model wrote between a prefix and a suffix, before shaping. Empty text: it had nothing to say."""
+
+    uri: str
+    digest: str
+    prefix: str
+    suffix: str
+    text: str
+    confidence: float | None
+    stop_reason: StopReason
+
+    def after(self, prefix: str, suffix: str) -> str | None:
+        """What is left of the answer once `prefix` is there; None where it does not apply."""
+        typed = typed_into(self.prefix, prefix)
+        if typed is None or suffix != self.suffix:
+            return None
+        if typed == "":
+            return self.text
+        # An answer typed to its end says nothing about what comes next.
+        return self.text[len(typed) :] if self.text.startswith(typed) and len(typed) < len(self.text) else None
+
+
+def typed_into(before: str, now: str) -> str | None:
+    """What was typed between two prefixes; None where anything else happened."""
+    if len(now) < len(before) or not now.startswith(before):
+        return None
+    return now[len(before) :]
+
+
+class Recall:
+    """The last answers, newest first."""
+
+    def __init__(self) -> None:
+        """Empty."""
+        self._answers: deque[Answer] = deque(maxlen=_MAX_ANSWERS)
+        self._n_chars = 0
+
+    def keep(self, answer: Answer) -> None:
+        """Remember an answer."""
+        if len(self._answers) == _MAX_ANSWERS:
+            self._forget_oldest()
+        self._answers.appendleft(answer)
+        self._n_chars += _size(answer)
+        while self._n_chars > _MAX_CHARS and self._answers:
+            self._forget_oldest()
+
+    def find(self, uri: str, digest: str, prefix: str, suffix: str) -> tuple[Answer, str] | None:
+        """The newest answer that still applies, and what is left of it."""
+        for answer in self._answers:
+            if answer.uri == uri and answer.digest == digest:
+                rest = answer.after(prefix, suffix)
+                if rest is not None:
+                    return answer, rest
+        return None
+
+    def _forget_oldest(self) -> None:
+        self._n_chars -= _size(self._answers.pop())
+
+
+def _size(answer: Answer) -> int:
+    return len(answer.prefix) + len(answer.suffix) + len(answer.text)

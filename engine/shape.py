@@ -1,0 +1,117 @@
+"""Raw model text to what may be shown: trimmed, not repeating its surroundings, in the file's own line ends.
+
+Pure; each way to drop a completion is a RejectReason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fimble.core.flow import LineMode, RejectReason
+
+# A suffix line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
+_MIN_TELLING_CHARS = 5
+_MIN_LINES_OF_A_LOOP = 3
+_OPENERS = {")": "(", "]": "[", "}": "{"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shaped:
+    """Text to insert at the cursor, replacing `n_replaced_chars` of the cursor's line after it."""
+
+    text: str
+    n_replaced_chars: int = 0
+
+
+def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bool = False) -> Shaped | RejectReason:
+    """Make `raw`, written by the model between `prefix` and `suffix`, fit to show.
+
+    `is_cut` says that writing stopped for want of time or room: the last of several lines is then a fragment.
+    """
+    if not raw:
+        return RejectReason.EMPTY
+    text = raw.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    if is_cut and line_mode is LineMode.MULTI and "\n" in text.strip():
+        text = text.rpartition("\n")[0].rstrip()
+    if not text.strip():
+        return RejectReason.BLANK
+    text = _cut_loops(text)
+    text = _drop_suffix_lines(text, suffix)
+    if not text.strip():
+        return RejectReason.REPEATS_SUFFIX
+    if _repeats_line_above(text, prefix, suffix):
+        return RejectReason.REPEATS_PREFIX
+    shaped = _fit_rest_of_line(text, suffix)
+    if not shaped.text.strip():
+        return RejectReason.REPEATS_SUFFIX
+    return Shaped(_in_file_line_ends(shaped.text, prefix, suffix), shaped.n_replaced_chars)
+
+
+def _cut_loops(text: str) -> str:
+    """Cut where the model began to write the same line over and over; small models do not stop by themselves."""
+    lines = text.split("\n")
+    for start in range(len(lines) - _MIN_LINES_OF_A_LOOP + 1):
+        window = {line.strip() for line in lines[start : start + _MIN_LINES_OF_A_LOOP]}
+        if len(window) == 1 and len(lines[start].strip()) >= _MIN_TELLING_CHARS:
+            return "\n".join(lines[: start + 1])
+    return text
+
+
+def _drop_suffix_lines(text: str, suffix: str) -> str:
+    """Drop trailing lines that are the lines which follow the cursor's line anyway."""
+    rest_of_line, _, below = suffix.partition("\n")
+    following = [line.strip() for line in below.splitlines() if line.strip()]
+    lines = text.split("\n")
+    if not following or len(lines) < 2:
+        return text
+    for n_repeated in range(min(len(lines) - 1, len(following)), 0, -1):
+        tail = [line.strip() for line in lines[-n_repeated:]]
+        if tail == following[:n_repeated] and max(map(len, tail)) >= _MIN_TELLING_CHARS and not rest_of_line.strip():
+            return "\n".join(lines[:-n_repeated]).rstrip()
+    return text
+
+
+def _repeats_line_above(text: str, prefix: str, suffix: str) -> bool:
+    """Whether a whole-line completion is just its neighbour line again."""
+    above, newline, line_head = prefix.rpartition("\n")
+    whole = (line_head + text).strip()
+    if line_head.strip() or "\n" in text.strip() or len(whole) < _MIN_TELLING_CHARS:
+        return False
+    line_above = above.rsplit("\n", 1)[-1].strip() if newline else ""
+    line_below = suffix.partition("\n")[2].lstrip("\n").split("\n", 1)[0].strip()
+    return whole in (line_above, line_below) and bool(whole)
+
+
+def _fit_rest_of_line(text: str, suffix: str) -> Shaped:
+    """Deal with what stands right of the cursor: closers that the editor put there must not appear twice."""
+    rest = suffix.split("\n", 1)[0].rstrip("\r")
+    if not rest.strip() or "\n" in text:
+        return Shaped(text)
+    closers = rest.rstrip()
+    if text.endswith(closers) and len(closers) >= _MIN_TELLING_CHARS:
+        return Shaped(text[: -len(closers)])
+    # Only brackets and quotes: give up the written ones that the line's own would unbalance.
+    n_shared = 0
+    for n_chars in range(min(len(text), len(closers)), 0, -1):
+        if text.endswith(closers[:n_chars]) and all(char in ")]}\"'`;,:" for char in closers[:n_chars]):
+            n_shared = n_chars
+            break
+    while n_shared and _closes_more_than_it_opens(text, text[len(text) - n_shared :]):
+        text = text[:-1]
+        n_shared -= 1
+    return Shaped(text)
+
+
+def _closes_more_than_it_opens(text: str, tail: str) -> bool:
+    last = tail[-1]
+    if last in _OPENERS:
+        return text.count(last) > text.count(_OPENERS[last])
+    if last in "\"'`":
+        return text.count(last) % 2 == 1
+    return True  # a `;`, `,` or `:` that the line has already
+
+
+def _in_file_line_ends(text: str, prefix: str, suffix: str) -> str:
+    if "\n" in text and ("\r\n" in prefix or "\r\n" in suffix):
+        return text.replace("\n", "\r\n")
+    return text

@@ -1,0 +1,73 @@
+"""How far a completion may go: one line or several, and where the block around the cursor ends."""
+
+from __future__ import annotations
+
+from fimble.core.config import CompletionOptions
+from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
+
+_TAB_COLUMNS = 4
+
+
+def stop_rules(
+    prefix: str, suffix: str, trigger: Trigger, options: CompletionOptions, end_tokens: tuple[TokenId, ...]
+) -> StopRules:
+    """The rules for a completion between `prefix` and `suffix`."""
+    return StopRules(
+        max_new_tokens=options.max_tokens,
+        line_mode=line_mode(prefix, suffix, trigger, options),
+        stop_tokens=end_tokens,
+        stop_line=_first_telling_line(suffix),
+        min_indent=_block_indent(prefix, suffix),
+        time_box_ms=options.invoked_time_box_ms if trigger is Trigger.INVOKED else options.time_box_ms,
+    )
+
+
+def line_mode(prefix: str, suffix: str, trigger: Trigger, options: CompletionOptions) -> LineMode:
+    """Several lines where the user asked for them, or where a block begins; else one.
+
+    A block begins on a blank line below a line that opens one and has nothing in it yet: the line above ends with an
+    opener or `:`, and what follows is not indented deeper than that line.
+    """
+    if options.lines != "auto":
+        return LineMode(options.lines)
+    if suffix.split("\n", 1)[0].strip():
+        return LineMode.SINGLE
+    if trigger is Trigger.INVOKED:
+        return LineMode.MULTI
+    above, _, line_head = prefix.rpartition("\n")
+    if line_head.strip():
+        return LineMode.SINGLE
+    opener = above.rstrip().rpartition("\n")[2]
+    if not opener.endswith((":", "{", "(", "[", "=>", "->")):
+        return LineMode.SINGLE
+    below = _first_line_with_text(suffix.partition("\n")[2])
+    return LineMode.MULTI if _columns(below) <= _columns(opener) else LineMode.SINGLE
+
+
+def _first_telling_line(suffix: str) -> str:
+    below = suffix.partition("\n")[2]
+    return _first_line_with_text(below).strip()
+
+
+def _block_indent(prefix: str, suffix: str) -> int:
+    """Columns below which a line lies outside both what the cursor stands in and what follows it."""
+    here = _columns(prefix.rpartition("\n")[2])
+    below = _first_line_with_text(suffix.partition("\n")[2])
+    return min(here, _columns(below)) if below else here
+
+
+def _first_line_with_text(text: str) -> str:
+    start = 0
+    while start < len(text):
+        end = text.find("\n", start)
+        end = len(text) if end < 0 else end
+        line = text[start:end]
+        if line.strip():
+            return line.rstrip("\r")
+        start = end + 1
+    return ""
+
+
+def _columns(line: str) -> int:
+    expanded = line.expandtabs(_TAB_COLUMNS)
+    return len(expanded) - len(expanded.lstrip(" "))

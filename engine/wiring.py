@@ -1,0 +1,59 @@
+"""Builds an engine from settings: the only module that names concrete parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.store import ModelStore
+from fimble.backend.host.client import HostBackend
+from fimble.backend.host.protocol import ModelSpec
+from fimble.backend.scripted import ScriptedBackend
+from fimble.context.sources.build import build_sources
+from fimble.core.flow import Event
+from fimble.core.ports import EventSink, ModelBackend
+from fimble.engine.clock import SystemClock
+from fimble.engine.complete import Engine
+from fimble.engine.settings import Settings
+
+_SCRIPTED = "scripted:"
+
+
+def build_engine(
+    settings: Settings,
+    *,
+    backend: ModelBackend | None = None,
+    workspace: Path | None = None,
+    sink: EventSink | None = None,
+) -> Engine:
+    """An engine for `settings`; `backend` replaces the configured model, `sink` takes events (none are kept without).
+
+    `workspace` is the folder whose other files may be shown to the model; without it only the text itself is.
+
+    Nothing is loaded or started yet: a missing model shows with the first request, or with `Engine.ready`.
+    """
+    sources = build_sources(workspace, n_tokens=settings.config.prompt.chunk_tokens)
+    return Engine(
+        settings.config, backend or build_backend(settings), sources, sink or _NoSink(), SystemClock(), sources
+    )
+
+
+def build_backend(settings: Settings) -> ModelBackend:
+    """The backend of the configured model."""
+    model = settings.config.model
+    if model.id.startswith(_SCRIPTED):
+        return ScriptedBackend.from_file(Path(model.id.removeprefix(_SCRIPTED)))
+
+    def find_model() -> ModelSpec:
+        path = ModelStore(settings.paths.models, load_catalog()).resolve(model.id)
+        return ModelSpec(model.id, path, model.n_ctx, model.n_gpu_layers, model.n_threads)
+
+    return HostBackend(find_model, settings.paths, settings.config.host)
+
+
+class _NoSink:
+    """Keeps nothing."""
+
+    def record(self, event: Event) -> None:
+        """Forget it."""
+        del event
