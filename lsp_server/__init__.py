@@ -1,0 +1,1 @@
+"""LSP to core and back; no logic."""

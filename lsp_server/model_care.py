@@ -1,0 +1,194 @@
+"""Brings the model to where it answers, with the user's say: load it, offer to download it, tell what is wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from fimble.core.errors import DownloadError, FimbleError, ModelMissingError
+from fimble.core.flow import Rejection
+from fimble.lsp_server.client import Client
+from fimble.lsp_server.ports import Download, ModelInstaller
+from fimble.lsp_server.rooms import Room, Rooms
+from fimble.lsp_server.status import State, StatusBoard
+
+_log = logging.getLogger(__name__)
+
+DOWNLOAD: Final = "Download"
+NOT_NOW: Final = "Not now"
+TRY_AGAIN: Final = "Try again"
+
+
+class ModelCare:
+    """One per client; at most one model is brought up at a time. Loop thread only."""
+
+    def __init__(self, rooms: Rooms, board: StatusBoard, client: Client, installer: ModelInstaller | None) -> None:
+        """Does nothing until `start`."""
+        self._rooms = rooms
+        self._board = board
+        self._client = client
+        self._installer = installer
+        self._task: asyncio.Task[None] | None = None
+        self._download_task: asyncio.Task[None] | None = None
+        # Models that could not be loaded: requests that fail for them do not start the questions over again.
+        self._given_up: set[str] = set()
+
+    @property
+    def is_downloading(self) -> bool:
+        """Whether weights are on their way."""
+        return self._download_task is not None
+
+    def start(self, room: Room) -> None:
+        """Bring up the room's model in the background, in place of whatever is being brought up."""
+        self.stop()
+        self._task = asyncio.ensure_future(self._bring_up(room))
+        self._task.add_done_callback(_log_bug)
+
+    def stop(self) -> None:
+        """Leave off, questions to the user included; a running download goes on."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def aclose(self) -> None:
+        """Leave off everything, downloads too."""
+        self.stop()
+        if self._download_task is not None:
+            self._download_task.cancel()
+            await asyncio.wait([self._download_task])
+
+    def forget_failures(self) -> None:
+        """Begin anew, as after a restart."""
+        self._given_up.clear()
+
+    def note_answer(self, room: Room) -> None:
+        """A completion came: what was wrong is right again."""
+        if self._board.resting.state is State.ERROR:
+            self._tell_ready(room, room.settings.config.model.id)
+
+    def note_rejection(self, room: Room, rejection: Rejection) -> None:
+        """A request failed for a reason that someone has to mend."""
+        error = rejection.error
+        is_busy = self._task is not None and not self._task.done()
+        if not isinstance(error, FimbleError) or is_busy:
+            return
+        if isinstance(error, ModelMissingError) and room.settings.config.model.id not in self._given_up:
+            self.start(room)
+        else:
+            self._tell_error(room, error)
+
+    async def download(self, room: Room) -> None:
+        """Fetch the room's model and load it; joins a download that is under way.
+
+        Raises:
+            FimbleError: it could not be fetched or loaded, or the user cancelled.
+        """
+        self.stop()
+        try:
+            await self._download(room)
+            await self._load(room)
+        except FimbleError as error:
+            self._tell_error(room, error)
+            raise
+
+    async def _bring_up(self, room: Room) -> None:
+        while True:
+            try:
+                if self._download_task is not None:
+                    await self._download(room)
+                await self._load(room)
+            except FimbleError as error:
+                self._tell_error(room, error)
+                if not await self._mend(room, error):
+                    self._given_up.add(room.settings.config.model.id)
+                    return
+            else:
+                return
+
+    async def _load(self, room: Room) -> None:
+        model_id = room.settings.config.model.id
+        self._board.set(State.STARTING, f"Loading {model_id}", model=model_id)
+        bar = await self._client.progress("fimble", f"Loading {model_id}")
+        outcome = "not loaded"
+        try:
+            info = await self._rooms.engine_of(room).ready()
+            outcome = "ready"
+            self._given_up.discard(model_id)
+            self._tell_ready(room, info.name or model_id)
+        finally:
+            bar.end(outcome)
+
+    async def _mend(self, room: Room, error: FimbleError) -> bool:
+        """Ask the user what to do; True where it should be tried again."""
+        offer = self._installer.offer(room.settings) if self._installer else None
+        if not isinstance(error, ModelMissingError) or offer is None:
+            return await self._client.ask(f"fimble: {error}", [TRY_AGAIN], is_error=True) == TRY_AGAIN
+        question = f"fimble's model {room.settings.config.model.id} is not on this machine. Download {offer}?"
+        if await self._client.ask(question, [DOWNLOAD, NOT_NOW]) != DOWNLOAD:
+            return False
+        try:
+            await self._download(room)
+        except FimbleError as failure:
+            self._tell_error(room, failure)
+            return await self._mend(room, failure)
+        return True
+
+    async def _download(self, room: Room) -> None:
+        if self._download_task is None:
+            self._download_task = asyncio.ensure_future(self._fetch(room))
+        task = self._download_task
+        try:
+            # Two may wait for one download; only the user's own cancelling ends it for both.
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            caller = asyncio.current_task()
+            if caller is not None and caller.cancelling() > 0:
+                raise
+            raise DownloadError(
+                "The download was cancelled.", mend="What was fetched is kept; download again to go on."
+            ) from None
+        finally:
+            if task.done() and self._download_task is task:
+                self._download_task = None
+
+    async def _fetch(self, room: Room) -> None:
+        model_id = room.settings.config.model.id
+        if self._installer is None:
+            raise DownloadError("This server cannot download models.", mend=f"Run `fimble models pull {model_id}`.")
+        task = asyncio.current_task()
+        self._board.set(State.DOWNLOADING, f"Downloading {model_id}", model=model_id)
+
+        def cancel() -> None:
+            if task is not None:
+                task.cancel()
+
+        bar = await self._client.progress("fimble", f"Downloading {model_id}", cancel)
+        last_percent = -1
+
+        def on_progress(download: Download) -> None:
+            nonlocal last_percent
+            percent = None if download.percent is None else int(download.percent)
+            if percent is None or percent == last_percent:
+                return
+            last_percent = percent
+            self._board.set(State.DOWNLOADING, f"Downloading {model_id}", percent=percent, model=model_id)
+            bar.report(f"{download.n_bytes / 1e6:.0f} of {download.n_total_bytes / 1e6:.0f} MB", percent)
+
+        outcome = "not downloaded"
+        try:
+            await self._installer.install(room.settings, on_progress)
+            outcome = "downloaded"
+        finally:
+            bar.end(outcome)
+
+    def _tell_ready(self, room: Room, name: str) -> None:
+        self._board.set(State.READY, name, model=room.settings.config.model.id)
+
+    def _tell_error(self, room: Room, error: FimbleError) -> None:
+        self._board.set(State.ERROR, error.message, mend=error.mend or None, model=room.settings.config.model.id)
+
+
+def _log_bug(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and task.exception() is not None:
+        _log.error("bringing up the model failed unexpectedly", exc_info=task.exception())
