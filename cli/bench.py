@@ -1,0 +1,100 @@
+"""`fimble bench`: the standard table, fimble beside the peer, written to docs/benchmarks.md. For a checkout."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import get_args
+
+import click
+
+from fimble.cli.eval import model_finder, progress_bar, settings_for, weights_name
+from fimble.engine.settings import Settings
+from fimble.evaluation.targets import BackendName, Subject
+
+
+@click.command()
+@click.option("--table", "table_name", type=click.Choice(["small", "full"]), default="small", show_default=True)
+@click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
+@click.option("--backend", "backends", type=click.Choice(get_args(BackendName)), multiple=True, help="Default: both.")
+@click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
+@click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
+@click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
+@click.option("--skip-replay", is_flag=True, help="Score the sets only.")
+def bench(
+    table_name: str,
+    model_id: str | None,
+    backends: tuple[BackendName, ...],
+    baselines: Path,
+    page: Path,
+    render_only: bool,
+    skip_replay: bool,
+) -> None:
+    """Run the standard table and write docs/benchmarks.md. The sets are looked for in $FIMBLE_DATA or ../shared/data.
+
+    A run that was stopped goes on where it was. `small` takes minutes, `full` hours.
+    """
+    from fimble.evaluation import bench as standard
+    from fimble.evaluation.plots import plot_replays, plot_runs
+    from fimble.evaluation.results import Run
+
+    table = standard.TABLES[table_name]
+    settings = settings_for(model_id)
+    pictures = page.parent / "images" / "benchmarks"
+    if not render_only:
+        weights = weights_name(settings)
+        names: tuple[BackendName, ...] = backends or get_args(BackendName)
+        runs: dict[str, Run] = {}
+        for name in names:
+            n_records = sum(len(one.records) for one in standard.select(table.selections(standard.data_folder())))
+            with progress_bar(n_records) as advance:
+                runs[name] = asyncio.run(
+                    standard.score_backend(
+                        table,
+                        name,
+                        settings,
+                        weights,
+                        baselines,
+                        _opener(name, settings),
+                        lambda result, advance=advance: advance(result.set_name),
+                    )
+                )
+        plot_runs(runs, pictures)
+        if not skip_replay:
+            with progress_bar(len(table.traces(standard.data_folder())) * len(names)) as advance:
+                openers = [(name, _opener(name, settings)) for name in names]
+                replays = asyncio.run(
+                    standard.replay_backends(
+                        table, settings, weights, baselines, openers, lambda what: advance(what[:50])
+                    )
+                )
+            plot_replays(replays, pictures)
+    _write_page(table_name, baselines, page, pictures)
+    click.echo(f"written: {page}")
+
+
+def _opener(name: BackendName, settings: Settings) -> Callable[[], AbstractAsyncContextManager[Subject]]:
+    from fimble.evaluation.targets import open_subject
+
+    return functools.partial(open_subject, name, settings, model_finder(settings))
+
+
+def _write_page(table_name: str, baselines: Path, page: Path, pictures: Path) -> None:
+    from fimble.evaluation import bench as standard
+    from fimble.evaluation.render import benchmarks_page
+    from fimble.evaluation.replay_summary import load_replay
+    from fimble.evaluation.results import load_run, write_atomically
+    from fimble.evaluation.targets import BACKENDS
+
+    table = standard.TABLES[table_name]
+    paths = [standard.run_path(baselines, table, name) for name in BACKENDS]
+    runs = [load_run(path) for path in paths if path.exists()]
+    replay_file = standard.replay_path(baselines, table)
+    replay_config, summaries = load_replay(replay_file) if replay_file.exists() else (None, [])
+    plots = [os.path.relpath(path, page.parent) for path in sorted(pictures.glob("*.svg"))]
+    command = f"fimble bench --table {table_name}"
+    write_atomically(page, benchmarks_page(runs, replay_config, summaries, plots, command))

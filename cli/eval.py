@@ -1,0 +1,131 @@
+"""`fimble eval`: how often completions are right, on sets with known answers."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import get_args
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from fimble.core.config import Layer
+from fimble.engine.settings import Settings, load_settings
+from fimble.evaluation.targets import BackendName
+
+
+@click.command(name="eval")
+@click.option(
+    "--set",
+    "set_paths",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    required=True,
+    help="A set: JSON lines, gzipped or not. Repeatable.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Records per set, spread evenly over its languages.")
+@click.option("--seed", default=0, show_default=True, help="Which records --limit chooses.")
+@click.option("--language", "languages", multiple=True, help="Only records of this language. Repeatable.")
+@click.option("--part", help="Only this part of the set: `clean` of xfile, a retrieval of cceval, a subtask of safim.")
+@click.option("--lines", type=click.Choice(["auto", "single", "multi"]), help="Instead of the set's own line mode.")
+@click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
+@click.option("--backend", type=click.Choice(get_args(BackendName)), default="fimble", show_default=True)
+@click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run here; makes it resumable.")
+@click.option("--against", type=click.Path(path_type=Path), help="Compare with a run that --json wrote, by record.")
+@click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
+def eval_command(
+    set_paths: tuple[Path, ...],
+    limit: int | None,
+    seed: int,
+    languages: tuple[str, ...],
+    part: str | None,
+    lines: str | None,
+    model_id: str | None,
+    backend: BackendName,
+    json_path: Path | None,
+    against: Path | None,
+    plots: Path | None,
+) -> None:
+    """Score completions on sets with known answers: exact match, similarity, syntax, tests.
+
+    The metrics are defined in docs/evaluation.md. A run with --json that was stopped goes on where it was.
+    """
+    from fimble.evaluation.plots import plot_runs
+    from fimble.evaluation.report import open_console, show_comparison, show_rows
+    from fimble.evaluation.results import Run, load_run
+    from fimble.evaluation.session import Selection, run_config, run_selected, select
+    from fimble.evaluation.summary import compare, rows
+    from fimble.evaluation.targets import open_subject
+
+    settings = settings_for(model_id)
+    old = load_run(against) if against else None
+    selections = [Selection(path, limit, seed, languages, part, lines) for path in set_paths]
+    chosen = select(selections)
+    config = run_config(selections, chosen, backend, settings, weights_name(settings))
+
+    async def run() -> Run:
+        n_records = sum(len(one.records) for one in chosen)
+        with progress_bar(n_records) as advance:
+            async with open_subject(backend, settings, model_finder(settings)) as subject:
+                return await run_selected(chosen, config, subject, json_path, lambda result: advance(result.set_name))
+
+    finished = asyncio.run(run())
+    console = open_console()
+    show_rows(rows(finished.results), console)
+    if old:
+        show_comparison(compare(finished, old), console)
+    if plots:
+        for path in plot_runs({finished.label: finished}, plots):
+            console.print(f"drawn: {path}")
+
+
+def settings_for(model_id: str | None) -> Settings:
+    """The user's settings with another model, problems told."""
+    layers = [Layer("command line", {"model.id": model_id})] if model_id else []
+    settings = load_settings(layers)
+    for problem in settings.problems:
+        click.echo(f"fimble: setting not used: {problem}", err=True)
+    return settings
+
+
+def model_finder(settings: Settings) -> Callable[[], Path]:
+    """Finds the configured model's file, for a peer that loads it itself."""
+
+    def find() -> Path:
+        from fimble.backend.catalog.catalog import load_catalog
+        from fimble.backend.catalog.store import ModelStore
+
+        return ModelStore(settings.paths.models, load_catalog()).resolve(settings.config.model.id)
+
+    return find
+
+
+def weights_name(settings: Settings) -> str:
+    """File name and size of the weights, so that results of different files are never taken for the same.
+
+    Raises:
+        ModelError: the weights are not on this machine, or are damaged.
+    """
+    if settings.config.model.id.startswith("scripted:"):
+        return settings.config.model.id
+    path = model_finder(settings)()
+    return f"{path.name}:{os.path.getsize(path)}"
+
+
+@contextlib.contextmanager
+def progress_bar(n_steps: int) -> Generator[Callable[[str], None]]:
+    """A bar on standard error; the function it gives says what is being done and moves it by one."""
+    progress = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=Console(stderr=True),
+    )
+    with progress:
+        task = progress.add_task("loading", total=n_steps)
+        yield lambda what: progress.update(task, advance=1, description=what)

@@ -1,0 +1,73 @@
+"""The `fimble` command: finds subcommands, prints expected errors as sentences, sets exit codes."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import version
+
+import click
+
+from fimble.core.errors import FimbleError
+
+# Subcommand -> module of this folder that holds a click command of the same name. Modules load when they are used:
+# `fimble --version` must not import a model runtime.
+_COMMANDS = {
+    "bench": "bench",
+    "complete": "complete",
+    "config": "config",
+    "doctor": "doctor",
+    "eval": "eval",
+    "experiment": "experiment",
+    "explain": "explain",
+    "index": "index",
+    "models": "models",
+    "replay": "replay",
+    "serve": "serve",
+    "stats": "stats",
+    "telemetry": "telemetry",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        del ctx
+        return sorted(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        del ctx
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"fimble.cli.{_COMMANDS[cmd_name]}")
+        command = getattr(module, cmd_name, None) or getattr(module, f"{cmd_name}_command")
+        return command if isinstance(command, click.Command) else None
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(version("fimble"), prog_name="fimble")
+def root() -> None:
+    """Code completion at your cursor, by a model on your own machine.
+
+    Exit codes: 0 done, 1 other failure, 2 wrong input, 3 the model, 4 the model process, 5 download.
+    """
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    try:
+        root.main(standalone_mode=False)
+    except FimbleError as error:
+        click.echo(f"fimble: {error}", err=True)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("fimble: stopped.", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()
