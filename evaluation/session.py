@@ -1,0 +1,165 @@
+"""One whole evaluation: reads and checks every set, runs them, keeps what is done, writes the result.
+
+What `fimble eval` and the standard table share.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from fimble.core.errors import InputError
+from fimble.engine.settings import Settings
+from fimble.evaluation import machine
+from fimble.evaluation.fim import run_records
+from fimble.evaluation.records import Record, read_set, sample
+from fimble.evaluation.results import Partial, RecordResult, Run, SetInfo, config_hash, load_run, save_run
+from fimble.evaluation.sets import SetSpec, parts_of, spec_of
+from fimble.evaluation.targets import BackendName, Subject
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which records of a set are run: of one language or part, and a seeded sample of those."""
+
+    path: Path
+    limit: int | None = None
+    seed: int = 0
+    languages: tuple[str, ...] = ()
+    part: str | None = None
+    lines: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SelectedSet:
+    """A set's records to run, in order."""
+
+    name: str
+    sha256: str
+    spec: SetSpec
+    lines: str
+    records: tuple[Record, ...]
+
+    @property
+    def info(self) -> SetInfo:
+        """What the result file says of it."""
+        return SetInfo(self.name, self.sha256, self.lines, len(self.records))
+
+
+def select(selections: Sequence[Selection]) -> tuple[SelectedSet, ...]:
+    """Read and check every set and choose the records; nothing has run when one of them is wrong.
+
+    Raises:
+        InputError: a file is broken, two have the same name, or nothing is left to run.
+    """
+    chosen: list[SelectedSet] = []
+    for selection in selections:
+        read = read_set(selection.path)
+        spec = spec_of(read.name)
+        if any(other.name == read.name for other in chosen):
+            raise InputError(f"{selection.path}: the set {read.name} was given twice", mend="Give each set once.")
+        records = [
+            record
+            for record in read.records
+            if (not selection.languages or record.language in selection.languages)
+            and (selection.part is None or selection.part in parts_of(record, spec))
+        ]
+        if not records:
+            languages = ", ".join(sorted({record.language for record in read.records}))
+            parts = ", ".join(sorted({part for record in read.records for part in parts_of(record, spec)}))
+            raise InputError(
+                f"{selection.path}: no record is left to run",
+                mend=f"Its languages are {languages}; its parts are {parts}.",
+            )
+        lines = selection.lines or str(spec.line_mode)
+        sampled = sample(records, limit=selection.limit, seed=selection.seed)
+        chosen.append(SelectedSet(read.name, read.sha256, spec, lines, sampled))
+    return tuple(chosen)
+
+
+def run_config(
+    selections: Sequence[Selection],
+    chosen: Sequence[SelectedSet],
+    backend: BackendName,
+    settings: Settings,
+    weights: str,
+) -> dict[str, Any]:
+    """Everything that decides the numbers, but for the machine. `weights` tells one model file from another."""
+    return {
+        "backend": backend,
+        "model": settings.config.model.id,
+        "weights": weights,
+        "sets": [
+            {
+                "name": one.name,
+                "sha256": one.sha256,
+                "limit": selection.limit,
+                "seed": selection.seed,
+                "languages": list(selection.languages),
+                "part": selection.part,
+                "lines": one.lines,
+            }
+            for selection, one in zip(selections, chosen, strict=True)
+        ],
+        "options": dataclasses.asdict(settings.config),
+        "versions": machine.versions(),
+        "commit": machine.commit(),
+    }
+
+
+async def run_selected(
+    chosen: Sequence[SelectedSet],
+    config: dict[str, Any],
+    subject: Subject,
+    json_path: Path | None,
+    on_result: Callable[[RecordResult], None],
+    *,
+    keep: Callable[[Sequence[RecordResult]], tuple[RecordResult, ...]] = tuple,
+) -> Run:
+    """Run everything and write the result file, if one is asked for.
+
+    Results so far are kept beside it, so that the same command goes on where it was stopped. `keep` says what of the
+    results goes into the file.
+
+    Raises:
+        FimbleError: the model or its process failed, or the file cannot be written.
+    """
+    started = _now()
+    partial = Partial(partial_path(json_path, config), config)
+    results: list[RecordResult] = []
+    for one in chosen:
+        opener = subject.completers(one.lines)
+        results += await run_records(one.name, one.records, one.spec, opener, partial, on_result)
+    run = Run(
+        config=config,
+        machine=machine.describe_machine(),
+        started=started,
+        finished=_now(),
+        sets=tuple(one.info for one in chosen),
+        results=keep(results),
+    )
+    if json_path is not None:
+        save_run(run, json_path)
+    partial.remove()
+    return run
+
+
+def finished_run(json_path: Path | None, config: dict[str, Any]) -> Run | None:
+    """The run of exactly this configuration, where its file is there already."""
+    if json_path is None or not json_path.exists():
+        return None
+    run = load_run(json_path)
+    return run if config_hash(run.config) == config_hash(config) else None
+
+
+def partial_path(json_path: Path | None, config: dict[str, Any]) -> Path | None:
+    """Where results are kept while a run goes on; each configuration has a place of its own, so none is lost."""
+    return json_path and json_path.with_name(f"{json_path.name}.{config_hash(config)}.partial.jsonl")
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

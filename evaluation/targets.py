@@ -1,0 +1,160 @@
+"""Opens what is to be scored: fimble's engine in a model process of its own, or the peer over the same weights.
+
+The user's model process, telemetry and locks are left alone: measured work gets folders of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import dataclasses
+import os
+import tempfile
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import psutil
+
+from fimble.core.flow import Completion, CompletionRequest, Document, Rejection
+from fimble.core.position import ByteOffset
+from fimble.engine.complete import Engine
+from fimble.engine.settings import Settings
+from fimble.engine.wiring import build_engine
+from fimble.evaluation.answers import Completer, OpenCompleter
+from fimble.evaluation.peers.llama_server import LlamaVim, run_llama_server
+from fimble.evaluation.replay import ClientPolicy, OpenReplay, ReplayTarget
+
+BackendName = Literal["fimble", "llama-server"]
+BACKENDS: tuple[BackendName, ...] = ("fimble", "llama-server")
+
+# Seconds the model process waits for its first client, and stays after the last.
+_LINGER_S = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Something ready to be asked. `completers` takes the option `completion.lines`; the peer has no such option."""
+
+    name: str
+    completers: Callable[[str], OpenCompleter]
+    replay: OpenReplay
+
+
+@contextlib.asynccontextmanager
+async def open_subject(
+    backend: BackendName, settings: Settings, find_model: Callable[[], Path]
+) -> AsyncGenerator[Subject]:
+    """Load the model and keep it loaded until leaving. `find_model` gives the weights' file to the peer.
+
+    Raises:
+        FimbleError: the weights, the process that runs them, or the peer's package are missing or broken.
+    """
+    if backend == "llama-server":
+        model = settings.config.model
+        n_threads = model.n_threads or n_usable_cores()
+        path = await asyncio.to_thread(find_model)
+        async with run_llama_server(
+            path, model_id=model.id, n_threads=n_threads, n_gpu_layers=model.n_gpu_layers
+        ) as server:
+
+            @contextlib.asynccontextmanager
+            async def open_vim(workspace: Path) -> AsyncGenerator[LlamaVim]:
+                yield LlamaVim(server, workspace)
+
+            def completers(lines: str) -> OpenCompleter:
+                del lines
+                return open_vim
+
+            yield Subject("llama-server", completers, open_vim)
+        return
+    with tempfile.TemporaryDirectory(prefix="fimble-eval-home-") as folder:
+        private = _with_own_folders(settings, Path(folder))
+        keeper = build_engine(private)
+        try:
+            await keeper.ready()
+            yield Subject("fimble", lambda lines: _engine_opener(_with_lines(private, lines)), _replay_opener(private))
+        finally:
+            await keeper.aclose()
+
+
+def cpu_seconds() -> float:
+    """Processor time used so far by this process and those it started: the model process is one of them."""
+    total = 0.0
+    own = psutil.Process()
+    for process in (own, *own.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+            times = process.cpu_times()
+            total += times.user + times.system
+    return total
+
+
+def n_usable_cores() -> int:
+    """Cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+class EngineReplay:
+    """The engine as an editor's client would drive it: every key asks, the next one cancels."""
+
+    policy = ClientPolicy(debounce_ms=0.0, cancels=True)
+
+    def __init__(self, engine: Engine) -> None:
+        """Drive `engine`."""
+        self._engine = engine
+
+    async def complete(self, request: CompletionRequest) -> Completion | Rejection:
+        """Ask the engine."""
+        return await self._engine.complete(request)
+
+    async def follow_up(self) -> None:
+        """The engine does nothing after an answer that a client would wait for."""
+
+    async def idle(self, document: Document, cursor: ByteOffset, budget_ms: float) -> None:
+        """Warm the model's cache for this place, until the next key would interrupt it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._engine.warm(document, cursor), budget_ms / 1000.0)
+
+
+def _engine_opener(settings: Settings) -> OpenCompleter:
+    @contextlib.asynccontextmanager
+    async def open_engine(workspace: Path) -> AsyncGenerator[Completer]:
+        engine = build_engine(settings, workspace=workspace)
+        try:
+            await engine.ready()
+            yield engine
+        finally:
+            await engine.aclose()
+
+    return open_engine
+
+
+def _replay_opener(settings: Settings) -> OpenReplay:
+    def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
+        return _open_engine_replay(settings, workspace)
+
+    return open_replay
+
+
+@contextlib.asynccontextmanager
+async def _open_engine_replay(settings: Settings, workspace: Path) -> AsyncGenerator[EngineReplay]:
+    engine = build_engine(settings, workspace=workspace)
+    try:
+        await engine.ready()
+        yield EngineReplay(engine)
+    finally:
+        await engine.aclose()
+
+
+def _with_lines(settings: Settings, lines: str) -> Settings:
+    completion = dataclasses.replace(settings.config.completion, lines=lines)
+    return dataclasses.replace(settings, config=dataclasses.replace(settings.config, completion=completion))
+
+
+def _with_own_folders(settings: Settings, folder: Path) -> Settings:
+    """The model process ends with its last client, so it must not be the one that the user's editors share."""
+    paths = dataclasses.replace(settings.paths, state=folder / "state", runtime=folder / "run", cache=folder / "cache")
+    host = dataclasses.replace(settings.config.host, linger_s=_LINGER_S)
+    return dataclasses.replace(settings, paths=paths, config=dataclasses.replace(settings.config, host=host))
