@@ -1,0 +1,158 @@
+--- Keys of insert mode. Each does its work when a suggestion is shown, and is the key it always was when none is.
+local config = require('fimble.config')
+local native = require('fimble.native')
+local suggest = require('fimble.suggest')
+
+local M = {}
+
+---@type table<integer, table<string, table>> what buffers had on our keys before us
+local had = {}
+
+---@param map table as of maparg
+---@return string keys to run in its place
+local function run(map)
+  if map.expr == 1 then
+    local keys = map.callback and map.callback() or vim.api.nvim_eval(map.rhs)
+    keys = keys == nil and '' or keys
+    return map.replace_keycodes == 1 and vim.keycode(keys) or keys
+  end
+  if map.callback then
+    vim.schedule(map.callback)
+    return ''
+  end
+  local keys = vim.keycode(map.rhs or '')
+  if map.noremap == 1 then
+    return keys
+  end
+  vim.api.nvim_feedkeys(keys, 'm', false)
+  return ''
+end
+
+--- What the key does without us: the buffer's own mapping, else the global one, else itself.
+---@param bufnr integer
+---@param lhs string
+---@return string
+local function fall_through(bufnr, lhs)
+  local map = had[bufnr] and had[bufnr][lhs]
+  if not map then
+    local raw = vim.keycode(lhs)
+    for _, other in ipairs(vim.api.nvim_get_keymap('i')) do
+      if (other.lhsraw or other.lhs) == raw or vim.keycode(other.lhs) == raw then
+        map = other
+        break
+      end
+    end
+  end
+  return map and run(map) or vim.keycode(lhs)
+end
+
+--- A command to be run in the mapping's place: in order with the keys around it, with an undo step of its own.
+---@param lua string
+---@return string
+local function command(lua)
+  return vim.keycode(('<C-g>u<Cmd>lua %s<CR><C-g>u'):format(lua))
+end
+
+---@type table<string, fun(is_native: boolean): string?> keys to run, nil to fall through
+local actions = {
+  accept = function(is_native)
+    if is_native then
+      return native.take() and '' or nil
+    end
+    return command("require('fimble.suggest').take('all')")
+  end,
+  accept_word = function(is_native)
+    if is_native then
+      return native.take_part(suggest.first_word) and '' or nil
+    end
+    return command("require('fimble.suggest').take('word')")
+  end,
+  accept_line = function(is_native)
+    if is_native then
+      return native.take_part(suggest.first_line) and '' or nil
+    end
+    return command("require('fimble.suggest').take('line')")
+  end,
+  dismiss = function(is_native)
+    if not is_native then
+      return vim.keycode("<Cmd>lua require('fimble.suggest').dismiss()<CR>")
+    end
+  end,
+  next = function(is_native)
+    if is_native then
+      native.cycle(1)
+      return ''
+    end
+    return vim.keycode("<Cmd>lua require('fimble.suggest').cycle(1)<CR>")
+  end,
+  previous = function(is_native)
+    if is_native then
+      native.cycle(-1)
+      return ''
+    end
+    return vim.keycode("<Cmd>lua require('fimble.suggest').cycle(-1)<CR>")
+  end,
+}
+
+---@param name string
+---@param bufnr integer
+---@param lhs string
+---@param is_native boolean
+---@return string
+local function press(name, bufnr, lhs, is_native)
+  local keys
+  if is_native or suggest.is_shown(bufnr) then
+    keys = actions[name](is_native)
+  end
+  return keys or fall_through(bufnr, lhs)
+end
+
+---@param bufnr integer
+---@param is_native boolean
+function M.set(bufnr, is_native)
+  if had[bufnr] then
+    return
+  end
+  had[bufnr] = {}
+  local raws = {}
+  for _, map in ipairs(vim.api.nvim_buf_get_keymap(bufnr, 'i')) do
+    raws[map.lhsraw or vim.keycode(map.lhs)] = map
+  end
+  for name, lhs in pairs(config.options.keymaps) do
+    if lhs then
+      had[bufnr][lhs] = raws[vim.keycode(lhs)]
+      if name == 'trigger' then
+        vim.keymap.set('i', lhs, suggest.trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
+      else
+        vim.keymap.set('i', lhs, function()
+          return press(name, bufnr, lhs, is_native)
+        end, { buffer = bufnr, expr = true, replace_keycodes = false, desc = 'fimble: ' .. name:gsub('_', ' ') })
+      end
+    end
+  end
+end
+
+--- Give the keys back.
+---@param bufnr integer
+function M.unset(bufnr)
+  if not had[bufnr] then
+    return
+  end
+  local before = had[bufnr]
+  had[bufnr] = nil
+  if not vim.api.nvim_buf_is_valid(bufnr) then
+    return
+  end
+  for _, lhs in pairs(config.options.keymaps) do
+    if lhs then
+      pcall(vim.keymap.del, 'i', lhs, { buffer = bufnr })
+      if before[lhs] then
+        vim.api.nvim_buf_call(bufnr, function()
+          vim.fn.mapset('i', false, before[lhs])
+        end)
+      end
+    end
+  end
+end
+
+return M

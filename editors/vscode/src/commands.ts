@@ -1,0 +1,91 @@
+/** Every command of the palette. The work is done elsewhere; here failures become messages. */
+
+import * as vscode from 'vscode';
+import { examine } from './doctor.js';
+import type { DocumentStatusWatcher } from './documentStatus.js';
+import { Failure, asFailure } from './failure.js';
+import { showMenu } from './menu.js';
+import { chooseModel, downloadModel } from './models.js';
+import type { Provision } from './provision.js';
+import type { Session } from './session.js';
+import { setEnabled, setLanguageEnabled } from './settings.js';
+import { showStatistics, type AcceptanceWatch } from './statistics.js';
+
+export interface Parts {
+  readonly session: Session;
+  readonly provision: Provision;
+  readonly documents: DocumentStatusWatcher;
+  readonly today: AcceptanceWatch;
+  readonly storage: string;
+  readonly output: vscode.LogOutputChannel;
+}
+
+export function registerCommands(parts: Parts): vscode.Disposable[] {
+  const { session, documents, today, output } = parts;
+  const commands: Record<string, () => Promise<unknown>> = {
+    'fimble.menu': () => {
+      void today.refresh();
+      return showMenu(session.lifecycle, () => documents.refresh());
+    },
+    'fimble.enable': () => setEnabled(true),
+    'fimble.disable': () => setEnabled(false),
+    'fimble.enableForLanguage': () => setLanguageEnabled(activeDocument().languageId, true),
+    'fimble.disableForLanguage': () => setLanguageEnabled(activeDocument().languageId, false),
+    'fimble.enableForFile': () => documents.setFileEnabled(activeDocument().uri, true),
+    'fimble.disableForFile': () => documents.setFileEnabled(activeDocument().uri, false),
+    'fimble.trigger': () => run('editor.action.inlineSuggest.trigger'),
+    'fimble.chooseModel': () => chooseModel(parts),
+    'fimble.downloadModel': () => downloadModel(parts),
+    'fimble.showStatistics': () => showStatistics(parts),
+    'fimble.restart': () => session.restart(),
+    'fimble.installServer': () => install(parts),
+    'fimble.doctor': () => examine(parts),
+    'fimble.showOutput': () => {
+      output.show();
+      return Promise.resolve();
+    },
+  };
+  return Object.entries(commands).map(([name, work]) =>
+    vscode.commands.registerCommand(name, async () => {
+      try {
+        await work();
+      } catch (error) {
+        const failure = asFailure(error);
+        output.error(failure.sentence);
+        void vscode.window.showErrorMessage(failure.sentence);
+      }
+    }),
+  );
+}
+
+async function install({ session, provision }: Parts): Promise<void> {
+  const choice = await provision.offer();
+  if (choice === 'settings') {
+    await run('workbench.action.openSettings', 'fimble.server');
+  }
+  if (choice !== 'install') {
+    return;
+  }
+  await session.stop();
+  try {
+    await provision.install((step) => {
+      session.show({ kind: 'installing', step });
+    });
+  } catch (error) {
+    session.show({ kind: 'stopped', failure: asFailure(error) });
+    throw error;
+  }
+  await session.restart();
+}
+
+function activeDocument(): vscode.TextDocument {
+  const editor = vscode.window.activeTextEditor;
+  if (editor === undefined) {
+    throw new Failure('No file is open.', 'Open one, then run the command again.');
+  }
+  return editor.document;
+}
+
+async function run(command: string, ...args: unknown[]): Promise<void> {
+  await vscode.commands.executeCommand(command, ...args);
+}

@@ -1,0 +1,43 @@
+/** What of a shown suggestion the user has taken so far, inferred from edits: VS Code's stable API tells only of whole ones. */
+
+export interface Edit {
+  /** UTF-16 offset in the document where text was replaced. */
+  readonly offset: number;
+  readonly removedLength: number;
+  readonly inserted: string;
+}
+
+export class ShownText {
+  readonly #text: string;
+  #takenLength: number;
+  #cursorOffset: number;
+
+  /**
+   * `insertText` is the item's whole text, of which `typedLength` UTF-16 units stand before the cursor already,
+   * which is at `cursorOffset`.
+   */
+  constructor(insertText: string, typedLength: number, cursorOffset: number) {
+    this.#text = insertText;
+    this.#takenLength = typedLength;
+    this.#cursorOffset = cursorOffset;
+  }
+
+  /**
+   * How an edit relates to the suggestion: `typed` over one unit of it, `taken` up to a length (UTF-16 units from the
+   * start of the text) by accepting a word or a line, or `left` for anything else. VS Code inserts an accepted
+   * part in one piece, a typist one character at a time; a one-character word counts as typed.
+   */
+  apply({ offset, removedLength, inserted }: Edit): { kind: 'typed' | 'left' } | { kind: 'taken'; length: number } {
+    const rest = this.#text.slice(this.#takenLength);
+    if (offset !== this.#cursorOffset || removedLength > 0 || inserted === '' || !rest.startsWith(inserted)) {
+      return { kind: 'left' };
+    }
+    this.#takenLength += inserted.length;
+    this.#cursorOffset += inserted.length;
+    // The last part runs the item's command, which says more than we could.
+    if (inserted.length === 1 || inserted.length === rest.length) {
+      return { kind: 'typed' };
+    }
+    return { kind: 'taken', length: this.#takenLength };
+  }
+}

@@ -1,0 +1,30 @@
+import { expect, test } from 'vitest';
+import { ShownText } from '../src/shown.js';
+
+const insert = (offset: number, inserted: string) => ({ offset, removedLength: 0, inserted });
+
+test('words taken one after the other add up from the start of the text', () => {
+  const shown = new ShownText('return a + b', 3, 103);
+  expect(shown.apply(insert(103, 'urn'))).toEqual({ kind: 'taken', length: 6 });
+  expect(shown.apply(insert(106, ' a'))).toEqual({ kind: 'taken', length: 8 });
+  expect(shown.apply(insert(108, ' + b'))).toEqual({ kind: 'typed' });
+});
+
+test('typing along is not taking', () => {
+  const shown = new ShownText('return', 0, 0);
+  expect(shown.apply(insert(0, 'r'))).toEqual({ kind: 'typed' });
+  expect(shown.apply(insert(1, 'etu'))).toEqual({ kind: 'taken', length: 4 });
+});
+
+test.each([
+  ['elsewhere', insert(7, 'ret')],
+  ['other text', insert(0, 'raise')],
+  ['a deletion', { offset: 0, removedLength: 1, inserted: '' }],
+  ['a replacement', { offset: 0, removedLength: 2, inserted: 'ret' }],
+])('%s leaves the suggestion', (_name, edit) => {
+  expect(new ShownText('return', 0, 0).apply(edit)).toEqual({ kind: 'left' });
+});
+
+test('lengths are UTF-16 units', () => {
+  expect(new ShownText('🎉🎉 x', 0, 5).apply(insert(5, '🎉🎉'))).toEqual({ kind: 'taken', length: 4 });
+});
