@@ -1,0 +1,96 @@
+"""Where completions end when the file's syntax has a say. `$0` marks the cursor; text comes in pieces of any size."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.backend.decode.ending import Ending
+from fimble.backend.decode.guard import guard_for
+from fimble.core.flow import Constraint, LineMode, StopReason, StopRules
+from fimble.syntax.parse import TreeCache
+
+SINGLE, MULTI = LineMode.SINGLE, LineMode.MULTI
+
+
+def write(source: str, written: str, mode: LineMode, n_chars: int, language: str = "python") -> tuple[str, StopReason]:
+    prefix, suffix = source.split("$0")
+    ending = Ending(StopRules(64, mode), guard_for(Constraint(language, prefix, suffix), TreeCache()))
+    text, reason = "", None
+    for start in range(0, len(written), n_chars):
+        verdict = ending.push(written[start : start + n_chars])
+        text += verdict.text
+        reason = verdict.reason
+        if reason:
+            break
+    if reason is None:
+        reason = ending.close(StopReason.MAX_TOKENS)
+    return text[: len(text) - ending.n_retract_chars] if ending.n_retract_chars else text, reason
+
+
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected", "reason"),
+    [
+        # A finished line ends.
+        ("x = $0\n", "1 + 2\ny = 3\n", "1 + 2", StopReason.LINE_END),
+        # A line that opens a bracket goes on to where it closes.
+        ("x = $0\n", "call(\n    1,\n)\ny = 3\n", "call(\n    1,\n)", StopReason.LINE_END),
+        # A line that opens a block goes on to its first statement.
+        (
+            "def f(x):\n    $0\n",
+            "if x:\n        return 1\n    return 2\n",
+            "if x:\n        return 1",
+            StopReason.LINE_END,
+        ),
+        # A header whose body is there already ends.
+        ("$0\n    return 1\n", "def f(x):\n    pass\n", "def f(x):", StopReason.LINE_END),
+        # The editor's bracket stands there already: the written one goes.
+        ("print($0)\n", "value)\nmore\n", "value", StopReason.SYNTAX),
+        ("print(f($0))\n", "value))\nmore\n", "value", StopReason.SYNTAX),
+        # And this one belongs to the answer.
+        ("print($0)\n", "f(value)\nmore\n", "f(value)", StopReason.LINE_END),
+        # Nothing that could stay.
+        ("x = ($0\ny = 1\n", ") )\n) ]\n( ]\n] ]\n", "", StopReason.SYNTAX),
+    ],
+)
+def test_single_lines(source: str, written: str, expected: str, reason: StopReason, n_chars: int) -> None:
+    if reason is StopReason.SYNTAX and not expected:
+        assert write(source, written, SINGLE, n_chars)[1] is StopReason.SYNTAX
+    else:
+        assert write(source, written, SINGLE, n_chars) == (expected, reason)
+
+
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
+    written = "a = 1\n    b = call(a,\n        "
+    assert write("def f():\n    $0\n", written, MULTI, n_chars) == ("a = 1", StopReason.SYNTAX)
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        ("javascript", "foo($0);\n", "a, b);\n", "a, b"),
+        ("go", "package p\n\nfunc f() {\n\t$0\n}\n", "if x {\n\t\treturn\n\t}\n\ty()\n", "if x {\n\t\treturn\n\t}"),
+        ("java", "class A {\n  int f() {\n    $0\n  }\n}\n", "return g(1);\n  }\n", "return g(1);"),
+        ("json", '{"a": $0}\n', "[1, 2]}\n", "[1, 2]"),
+    ],
+)
+def test_other_languages(language: str, source: str, written: str, expected: str) -> None:
+    assert write(source, written, SINGLE, 1, language)[0] == expected
+
+
+def test_a_file_broken_elsewhere_is_judged_by_what_is_new() -> None:
+    broken = "def broken(:\n    pass\n\n\n\nx = $0\n"
+    assert write(broken, "1 + 2\n", SINGLE, 1)[0] == "1 + 2"
+
+
+def test_without_a_grammar_the_rules_alone_decide() -> None:
+    assert write("x = $0\n", "((((\nmore", SINGLE, 1, language="cobol") == ("((((", StopReason.LINE_END)
+
+
+def test_the_models_own_end_is_refused_where_a_bracket_is_open() -> None:
+    ending = Ending(StopRules(64, SINGLE), guard_for(Constraint("python", "x = ", "\n"), TreeCache()))
+    ending.push("call(1")
+    assert not ending.may_stop_here()
+    ending.push(")")
+    assert ending.may_stop_here()

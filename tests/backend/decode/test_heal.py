@@ -1,0 +1,50 @@
+"""Token healing: the cut bytes come first, whatever the vocabulary, and are never written twice."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fimble.backend.decode.heal import Healer, PieceIndex
+from fimble.backend.decode.sampler import greedy
+
+PIECE = st.binary(min_size=0, max_size=4).map(lambda raw: bytes(b % 3 + 97 for b in raw))
+VOCABULARY = st.lists(PIECE, max_size=30)
+WANTED = PIECE.filter(bool)
+
+
+@given(VOCABULARY, WANTED)
+def test_the_index_agrees_with_looking_at_every_piece(pieces: list[bytes], wanted: bytes) -> None:
+    found = set(PieceIndex(pieces).beginning(wanted).tolist())
+    expected = {i for i, piece in enumerate(pieces) if piece and (piece.startswith(wanted) or wanted.startswith(piece))}
+    assert found == expected
+
+
+@given(VOCABULARY, WANTED, st.randoms(use_true_random=False))
+def test_whatever_is_chosen_the_owed_bytes_come_first(pieces: list[bytes], wanted: bytes, random: object) -> None:
+    pieces = [*pieces, b"a", b"b", b"c"]  # single bytes: there is always a way
+    healer, written, new = Healer(wanted, PieceIndex(pieces)), b"", b""
+    for _ in range(len(wanted) + 1):
+        allowed = healer.allowed()
+        if allowed is None:
+            break
+        token = random.choice(allowed.tolist())  # type: ignore[attr-defined]
+        written += pieces[token]
+        new += healer.take(pieces[token])
+    assert written == wanted + new
+    assert healer.allowed() is None
+
+
+def test_bytes_of_ones_have_no_successor() -> None:
+    assert PieceIndex([b"\xff\xff", b"a"]).beginning(b"\xff").tolist() == [0]
+
+
+def test_greedy_keeps_to_what_is_allowed_and_to_the_rank() -> None:
+    logits = np.array([1.0, 5.0, 3.0, 3.0], dtype=np.float32)
+    assert greedy(logits.copy()).token == 1
+    assert greedy(logits.copy(), 1).token == 2, "the lowest id wins a tie"
+    assert greedy(logits.copy(), 2).token == 3
+    assert greedy(logits.copy(), allowed=np.array([3, 0])).token == 3
+    only = greedy(logits.copy(), 5, np.array([0]))
+    assert (only.token, only.logprob) == (0, 0.0)

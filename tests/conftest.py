@@ -1,0 +1,52 @@
+"""Every test runs with its own home, cache and runtime folder, and with broken invariants raising."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.store import ModelStore
+from fimble.core import errors
+from fimble.core.config import Config
+from fimble.engine.settings import user_paths
+
+# Read before any test puts its own home in place: the weights that `make model` fetched are the user's.
+_USER_MODELS = user_paths(os.environ).models
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FIMBLE_HOME", str(home))
+    # A model process that a test starts must not outlive the test run by much.
+    monkeypatch.setenv("FIMBLE_HOST_LINGER_S", "2")
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.setenv(name, str(home / name.lower()))
+
+
+@pytest.fixture(autouse=True)
+def _strict_invariants() -> Iterator[None]:
+    errors.set_strict_invariants(True)
+    yield
+    errors.set_strict_invariants(False)
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    """The checkout under test."""
+    return Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """The default model's weights, as `make model` fetched them."""
+    try:
+        return ModelStore(_USER_MODELS, load_catalog()).resolve(Config().model.id)
+    except errors.ModelError as error:
+        if os.environ.get("FIMBLE_REQUIRE_MODEL"):
+            pytest.fail(f"the model tests must run here: {error}")
+        pytest.skip(f"the default model is not installed (`make model`): {error.message}")

@@ -1,0 +1,66 @@
+"""What local names are bound to, language by language."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.context.sources.bindings import last_bindings
+
+CASES = [
+    (
+        "python",
+        "def f(a: Foo, b: 'Bar' = 3):\n  x = get(1)\n  with open(x) as fh:\n   for q in self.items:\n"
+        "    if isinstance(q, Baz):\n  except OSError as error:\n",
+        {"a": "Foo", "b": "Bar", "x": "=get(1)", "fh": "=open(x)", "q": "Baz", "error": "OSError"},
+    ),
+    (
+        "typescript",
+        "function f(a: Foo, b?: Bar<X>) { const z = new Foo(); for (const w of ws) {",
+        {"a": "Foo", "b": "Bar<X>", "z": "=new Foo()", "w": "=ws"},
+    ),
+    (
+        "java",
+        "void m(final Node node, List<Foo> xs) { var y = g(); for (Element e : els) { if (o instanceof TextNode t) {",
+        {"node": "Node", "xs": "List<Foo>", "y": "=g()", "e": "Element", "t": "TextNode"},
+    ),
+    (
+        "csharp",
+        "void M(Node node, List<Foo> xs) { var y = G(); foreach (var e in els) { if (o is TextNode t) {",
+        {"node": "Node", "xs": "List<Foo>", "y": "=G()", "e": "=els", "t": "TextNode"},
+    ),
+    (
+        "go",
+        "func f(pass *analysis.Pass, rest ...string) {\n a, err := foo.New(1)\n var z Bar\n for _, q := range xs {\n",
+        {"pass": "*analysis.Pass", "a": "=foo.New(1)", "z": "Bar", "q": "=xs"},
+    ),
+    (
+        "rust",
+        "fn f(a: &mut Foo, b: Vec<Bar>) {\n let mut x = Foo::new();\n if let Some(z) = foo() {\n for q in it {",
+        {"a": "&mut Foo", "b": "Vec<Bar>", "x": "=Foo::new()", "z": "=foo()", "q": "=it"},
+    ),
+    (
+        "cpp",
+        "int f(const Foo& a, Bar *b) {\n auto x = g();\n std::vector<Foo> v;\n return y;\n",
+        {"a": "Foo", "b": "Bar", "x": "=g()", "v": "std::vector<Foo>"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "expected"), CASES, ids=[case[0] for case in CASES])
+def test_bindings(language: str, text: str, expected: dict[str, str]) -> None:
+    found = last_bindings(language, text)
+    shown = {name: found[name].type_text or f"={found[name].value_text}" for name in expected if name in found}
+    assert shown == expected
+
+
+def test_the_nearest_binding_counts() -> None:
+    found = last_bindings("python", "x = one()\nx = two()\n")
+    assert found["x"].value_text == "two()"
+
+
+def test_a_declared_type_says_more_than_the_value() -> None:
+    assert last_bindings("python", "x: Foo = make()\n")["x"].type_text == "Foo"
+
+
+def test_an_unknown_language_has_none() -> None:
+    assert last_bindings("cobol", "x = 1") == {}

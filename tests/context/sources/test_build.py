@@ -1,0 +1,191 @@
+"""All sources together: answers in time, stays, ends, and lets no secret through."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from fimble.context.gather import gather
+from fimble.context.sources.activity import Activity
+from fimble.context.sources.background import BackgroundSource
+from fimble.context.sources.build import build_sources
+from fimble.core.flow import Chunk, CompletionRequest, Document, RequestId
+from fimble.core.position import ByteOffset
+
+AWS = "AKIA" + "ABCDEFGHIJKLMNOP"
+PRIVATE_KEY = "-----BEGIN " + "RSA PRIVATE KEY-----\nMIIEowIBAAKCAQEA\n-----END " + "RSA PRIVATE KEY-----"
+DOTENV = "hunter2hunter2x9"
+
+
+def request(root: Path, path: str, text: str) -> CompletionRequest:
+    before, after = text.split("$0")
+    document = Document((root / path).as_uri(), "python", 1, before + after)
+    return CompletionRequest(RequestId("r"), document, ByteOffset(len(before.encode())))
+
+
+def write(root: Path, files: dict[str, str]) -> None:
+    for name, text in files.items():
+        place = root / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(text)
+
+
+async def test_from_workspace_to_context(tmp_path: Path) -> None:
+    write(tmp_path, {"store.py": "class Store:\n    def find(self, key): ...\n"})
+    sources = build_sources(tmp_path, n_tokens=256)
+    asked = request(tmp_path, "main.py", "from store import Store\n\ndef f(s: Store):\n    s.$0\n")
+    try:
+        await sources.settle(asked)
+        context = await gather(asked, sources)
+        assert context.chunks[0].path == "store.py"
+        assert "def find(self, key)" in context.chunks[0].text
+    finally:
+        sources.close()
+
+
+@pytest.mark.parametrize("uri", ["untitled:Untitled-1", "file:///elsewhere/a.py", "vscode-notebook-cell:/w/a.ipynb#1"])
+async def test_texts_outside_the_workspace_get_nothing(tmp_path: Path, uri: str) -> None:
+    write(tmp_path, {"store.py": "def find(key): ...\n"})
+    sources = build_sources(tmp_path, n_tokens=256)
+    try:
+        asked = CompletionRequest(RequestId("r"), Document(uri, "python", 1, "import store\n"), ByteOffset(0))
+        await sources.settle(asked)
+        assert (await gather(asked, sources)).chunks == ()
+    finally:
+        sources.close()
+
+
+def test_without_a_workspace_there_are_none() -> None:
+    assert len(build_sources(None, n_tokens=100)) == 0
+    assert len(build_sources(Path("/w"), n_tokens=0)) == 0
+
+
+async def test_a_planted_secret_is_in_no_chunk_no_log_and_no_file(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    root, cache = tmp_path / "w", tmp_path / "cache"
+    secrets = (AWS, "MIIEowIBAAKCAQEA", DOTENV)
+    filler = {f"pad/m{number}.py": f"def pad{number}(): ...\n" for number in range(70)}  # so that the index is on disk
+    write(
+        root,
+        {
+            "conf.py": f'KEY = "{AWS}"\nREGION = "eu"\ndef connect(region): ...\n',
+            "keys.py": f'PRIVATE = """{PRIVATE_KEY}"""\ndef load_keys(): ...\n',
+            ".env": f"SECRET_TOKEN={DOTENV}\n",
+            "prod.env": f"SECRET_TOKEN={DOTENV}\n",
+            **filler,
+        },
+    )
+    activity = Activity()
+    for path in ("conf.py", "keys.py", ".env"):
+        text = (root / path).read_text()
+        activity.on_open(path, "")
+        activity.on_edit(path, text)
+    sources = build_sources(root, n_tokens=1024, cache=cache, activity=activity)
+    shown: list[Chunk] = []
+    try:
+        for text in (
+            "import conf\nx = conf.$0\n",
+            "import keys\nkeys.$0\n",
+            "from conf import KEY\nKEY$0",
+            "connect($0",
+        ):
+            asked = request(root, "main.py", text)
+            await sources.settle(asked)
+            shown += (await gather(asked, sources)).chunks
+        await _until(lambda: _n_indexed(cache) >= 70)
+        asked = request(root, "pad/again.py", "def connect(region): ...\nREGION = load_keys()\n$0\n")
+        await sources.settle(asked)
+        shown += (await gather(asked, sources)).chunks
+    finally:
+        sources.close()
+    assert any("REGION" in chunk.text for chunk in shown)
+    everything = [chunk.text.encode() for chunk in shown]
+    everything += [record.getMessage().encode() for record in caplog.records]
+    everything += [path.read_bytes() for path in cache.rglob("*") if path.is_file()]
+    for secret in secrets:
+        assert not any(secret.encode() in raw for raw in everything), secret
+
+
+def _n_indexed(cache: Path) -> int:
+    from fimble.context.index.store import IndexStore
+
+    paths = list(cache.rglob("*.sqlite3"))
+    if not paths:
+        return 0
+    store = IndexStore(paths[0])
+    try:
+        return store.stats().n_files
+    finally:
+        store.close()
+
+
+async def _until(check: object) -> None:
+    assert callable(check)
+    for _ in range(600):
+        if check():
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it never happened")
+
+
+class _Slow:
+    """A finder that waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+        self.asked: list[str] = []
+
+    def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
+        self.asked.append(before)
+        self.go.wait(20)
+        return [Chunk("x.py", f"def seen_{len(self.asked)}(): ...\n", "slow", 1.0)]
+
+
+async def test_a_late_answer_is_the_last_one(tmp_path: Path) -> None:
+    slow = _Slow()
+    executor = ThreadPoolExecutor(1)
+    source = BackgroundSource("slow", slow.find, tmp_path, executor, patience_ms=30)
+    try:
+        assert await source.collect(request(tmp_path, "a.py", "a$0")) == ()
+        slow.go.set()
+        await source.settle(request(tmp_path, "a.py", "ab$0"))
+        first = await source.collect(request(tmp_path, "a.py", "abc$0"))
+        slow.go.clear()
+        assert await source.collect(request(tmp_path, "a.py", "abcd$0")) == first
+        assert await source.collect(request(tmp_path, "other.py", "abcd$0")) == ()
+    finally:
+        slow.go.set()
+        executor.shutdown()
+
+
+async def test_only_the_latest_waiting_question_is_looked_at(tmp_path: Path) -> None:
+    slow = _Slow()
+    executor = ThreadPoolExecutor(1)
+    source = BackgroundSource("slow", slow.find, tmp_path, executor, patience_ms=5)
+    try:
+        for text in ("a$0", "ab$0", "abc$0", "abcd$0"):
+            await source.collect(request(tmp_path, "a.py", text))
+        slow.go.set()
+        await source.settle(request(tmp_path, "a.py", "abcde$0"))
+        assert slow.asked == ["a", "abcde"]
+    finally:
+        slow.go.set()
+        executor.shutdown()
+
+
+async def test_closing_while_asked(tmp_path: Path) -> None:
+    sources = build_sources(tmp_path, n_tokens=100)
+    asked = request(tmp_path, "a.py", "x$0")
+    waiting = asyncio.create_task(gather(asked, sources))
+    await asyncio.sleep(0)
+    sources.close()
+    assert (await waiting).chunks == ()
+    assert (await gather(asked, sources)).chunks == ()

@@ -1,0 +1,243 @@
+"""The engine with a scripted model: every way a request can end, and which of them need the model."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from fimble.backend.scripted import ScriptedBackend
+from fimble.core.config import Layer
+from fimble.core.errors import BackendError, ModelMissingError
+from fimble.core.flow import (
+    AnswerSource,
+    Completion,
+    CompletionRequest,
+    Document,
+    Event,
+    EventKind,
+    PopupItem,
+    Prompt,
+    Rejection,
+    RejectReason,
+    RequestId,
+    Trigger,
+)
+from fimble.core.position import ByteOffset, ByteRange
+from fimble.engine.complete import Engine
+from fimble.engine.settings import load_settings
+from fimble.engine.wiring import build_engine
+
+
+class Sink:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def record(self, event: Event) -> None:
+        self.events.append(event)
+
+    def kinds(self) -> list[EventKind]:
+        return [event.kind for event in self.events]
+
+
+def engine_of(
+    answer: str | Callable[[Prompt], str], *, delay_ms: float = 0.0, sink: Sink | None = None, **options: object
+) -> tuple[Engine, ScriptedBackend]:
+    backend = ScriptedBackend(answer if callable(answer) else lambda _: answer, delay_ms=lambda _: delay_ms)
+    layer = Layer("test", {key.replace("__", "."): value for key, value in options.items()})
+    return build_engine(load_settings([layer], environ={}), backend=backend, sink=sink), backend
+
+
+def request(source: str, **changes: object) -> CompletionRequest:
+    """A request at `$0`."""
+    prefix, suffix = source.split("$0")
+    document = Document("file:///w/a.py", "python", 1, prefix + suffix)
+    made = CompletionRequest(RequestId("r"), document, ByteOffset(len(prefix.encode())))
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+async def completed(engine: Engine, source: str, **changes: object) -> Completion:
+    outcome = await engine.complete(request(source, **changes))
+    assert isinstance(outcome, Completion), outcome
+    return outcome
+
+
+async def rejected(engine: Engine, source: str, **changes: object) -> Rejection:
+    outcome = await engine.complete(request(source, **changes))
+    assert isinstance(outcome, Rejection), outcome
+    return outcome
+
+
+async def test_an_answer_is_put_at_the_cursor() -> None:
+    engine, _ = engine_of("a + b\nmore")
+    completion = await completed(engine, "def add(a, b):\n    return $0\n")
+    assert completion.text == "a + b"
+    assert completion.replace == ByteRange(ByteOffset(26), ByteOffset(26))
+    assert completion.source is AnswerSource.MODEL
+
+
+async def test_typing_into_an_answer_needs_no_model() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    for typed, rest in (("a", " + b"), ("a +", " b"), ("a + ", "b")):
+        completion = await completed(engine, f"return {typed}$0\n")
+        assert (completion.text, completion.source) == (rest, AnswerSource.TYPE_THROUGH)
+    assert len(backend.prompts) == 1
+
+
+async def test_coming_back_to_an_answer_needs_no_model() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    await completed(engine, "return x$0\n")
+    again = await completed(engine, "return $0\n")
+    assert again.source is AnswerSource.CACHE
+    assert len(backend.prompts) == 2
+
+
+@pytest.mark.parametrize("changed", ["return a$0 \n", "return b$0\n", "RETURN a$0\n", "return a + b$0\n"])
+async def test_other_surroundings_ask_the_model(changed: str) -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    await engine.complete(request(changed))
+    assert len(backend.prompts) == 2
+
+
+async def test_an_answer_of_another_file_is_not_reused() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    other = request("return $0\n")
+    await engine.complete(replace(other, document=replace(other.document, uri="file:///w/b.py")))
+    assert len(backend.prompts) == 2
+
+
+async def cancel_then_ask(engine: Engine, first: str, second: str) -> Completion | Rejection:
+    """As a client does: the old request is cancelled while it runs, the next one comes at once."""
+    running = asyncio.create_task(engine.complete(request(first)))
+    await asyncio.sleep(0.02)
+    running.cancel()
+    outcome = await engine.complete(request(second))
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    return outcome
+
+
+async def test_typing_along_with_a_running_generation_does_not_start_another() -> None:
+    engine, backend = engine_of("a + b", delay_ms=80)
+    outcome = await cancel_then_ask(engine, "return $0\n", "return a$0\n")
+    assert isinstance(outcome, Completion)
+    assert outcome.text == " + b"
+    assert len(backend.prompts) == 1
+    assert backend.n_cancelled == 0
+
+
+async def test_typing_something_else_starts_another() -> None:
+    engine, backend = engine_of("a + b", delay_ms=80)
+    outcome = await cancel_then_ask(engine, "return $0\n", "return x$0\n")
+    assert isinstance(outcome, Completion)
+    assert outcome.text == "a + b"
+    assert len(backend.prompts) == 2
+
+
+async def test_a_request_nobody_waits_for_stops_the_model() -> None:
+    engine, backend = engine_of("a + b", delay_ms=5000)
+    running = asyncio.create_task(engine.complete(request("return $0\n")))
+    await asyncio.sleep(0.02)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    await asyncio.sleep(0.1)
+    assert backend.n_cancelled == 1
+
+
+async def test_a_deadline_is_kept() -> None:
+    engine, _ = engine_of("a + b", delay_ms=5000)
+    rejection = await rejected(engine, "return $0\n", deadline_ms=30.0)
+    assert rejection.reason is RejectReason.DEADLINE
+
+
+async def test_other_candidates_on_demand() -> None:
+    engine, backend = engine_of(lambda prompt: ["first", "second", "first"][prompt.first_choice])
+    completion = await completed(engine, "return $0\n", trigger=Trigger.INVOKED, n_candidates=3)
+    assert completion.text == "first"
+    assert completion.alternatives == ("second",)
+    assert [prompt.first_choice for prompt in backend.prompts] == [0, 1, 2]
+
+
+async def test_a_selected_menu_item_is_extended() -> None:
+    engine, backend = engine_of("(path)")
+    item = PopupItem("open_file", ByteRange(ByteOffset(4), ByteOffset(6)))
+    completion = await completed(engine, "x = op$0\n", popup_item=item)
+    assert completion.text == "open_file(path)"
+    assert completion.replace == item.replace
+    (prompt,) = backend.prompts
+    assert prompt.constraint is not None
+    assert prompt.constraint.prefix == "x = open_file"
+
+
+@pytest.mark.parametrize(
+    ("options", "source", "reason"),
+    [
+        ({"completion__enabled": False}, "x = $0", RejectReason.DISABLED),
+        ({"completion__disabled_languages": "go, python"}, "x = $0", RejectReason.DISABLED),
+        ({"completion__max_file_bytes": 8}, "x = '😀😀'$0", RejectReason.TOO_LARGE),
+        ({}, "x = \0$0", RejectReason.EXCLUDED),
+    ],
+)
+async def test_the_gate(options: dict[str, object], source: str, reason: RejectReason) -> None:
+    engine, backend = engine_of("never", **options)
+    assert (await rejected(engine, source)).reason is reason
+    assert backend.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "source", "reason"),
+    [
+        ("", "x = $0\n", RejectReason.EMPTY),
+        ("  \n \n", "x = $0\n", RejectReason.BLANK),
+        ("    return x\n", "def f(x):\n$0\n    return x\n", RejectReason.REPEATS_PREFIX),
+    ],
+)
+async def test_answers_that_are_none(answer: str, source: str, reason: RejectReason) -> None:
+    sink = Sink()
+    engine, _ = engine_of(answer, sink=sink)
+    assert (await rejected(engine, source)).reason is reason
+    assert sink.events[-1].fields["reason"] == reason
+
+
+async def test_every_request_is_counted_once_answered_once() -> None:
+    sink = Sink()
+    engine, _ = engine_of("a + b", sink=sink, delay_ms=30)
+    await completed(engine, "return $0\n")
+    running = asyncio.create_task(engine.complete(request("other $0\n")))
+    await asyncio.sleep(0.01)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert sink.kinds() == [EventKind.REQUESTED, EventKind.ANSWERED, EventKind.REQUESTED, EventKind.REJECTED]
+    for event in sink.events:
+        assert not any("a + b" in str(value) for value in event.fields.values())
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ModelMissingError("gone", mend="pull it"), RejectReason.MODEL_UNAVAILABLE),
+        (BackendError("died"), RejectReason.BACKEND_FAILED),
+    ],
+)
+async def test_failures_are_rejections_that_carry_their_error(error: Exception, reason: RejectReason) -> None:
+    def fail(_: Prompt) -> str:
+        raise error
+
+    engine, _ = engine_of(fail)
+    rejection = await rejected(engine, "x = $0\n")
+    assert rejection.reason is reason
+    assert rejection.error is error
+
+
+async def test_warming_asks_for_no_answer() -> None:
+    engine, backend = engine_of("never")
+    await engine.warm(request("x = $0\n").document, ByteOffset(4))
+    assert backend.prompts == []

@@ -1,0 +1,54 @@
+"""`.fimbleignore`: which files get no completions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fimble.lsp_server.exclusions import Exclusions
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / ".fimbleignore").write_text("*.sql\n!keep.sql\nprivate/\n/top.py\n", "utf-8")
+    (tmp_path / "lib" / ".fimbleignore").write_text("!report.sql\nlocal.py\n", "utf-8")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("path", "excluded"),
+    [
+        ("a.py", False),
+        ("a.sql", True),
+        ("deep/er/a.sql", True),
+        ("keep.sql", False),
+        ("lib/report.sql", False),
+        ("lib/other.sql", True),
+        ("local.py", False),
+        ("lib/local.py", True),
+        ("private/a.py", True),
+        ("lib/private/keep.sql", True),
+        ("top.py", True),
+        ("lib/top.py", False),
+        ("../outside.sql", False),
+    ],
+)
+def test_as_git_decides(root: Path, path: str, excluded: bool) -> None:
+    target = root.parent / "outside.sql" if path.startswith("..") else root / path
+    assert Exclusions(root).excludes(target) is excluded
+
+
+def test_changes_are_seen(root: Path) -> None:
+    exclusions = Exclusions(root)
+    assert exclusions.excludes(root / "a.sql")
+    (root / ".fimbleignore").write_text("*.toml\n# longer than before, so that any clock tells\n", "utf-8")
+    assert not exclusions.excludes(root / "a.sql")
+    (root / ".fimbleignore").unlink()
+    assert not exclusions.excludes(root / "a.toml")
+
+
+def test_nonsense_excludes_nothing(root: Path) -> None:
+    (root / ".fimbleignore").write_bytes(b"\xff\xfe\x00[\n!\n")
+    assert not Exclusions(root).excludes(root / "a.py")

@@ -1,0 +1,5 @@
+/**
+ * Ledgers, as samples for the syntax tests.
+ */
+@Deprecated
+package org.example.ledger;

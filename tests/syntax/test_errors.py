@@ -1,0 +1,83 @@
+"""The judge of whole texts: which completions leave an error behind."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.syntax.errors import adds_syntax_error, completion_verdict, n_syntax_errors
+from fimble.syntax.languages import Language, language_for
+from fimble.syntax.stop import StopVerdict
+
+
+def _language(name: str) -> Language:
+    language = language_for(name)
+    assert language is not None
+    return language
+
+
+def _split(text: str) -> tuple[str, str]:
+    prefix, suffix = text.split("$0")
+    return prefix, suffix
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "completion", "verdict"),
+    [
+        ("python", "x = foo($0)\n", "a, b", "clean"),
+        ("python", "x = foo($0\n", "a, b", "no"),
+        ("python", "x = foo($0\n", "a, b)", "clean"),
+        ("python", "x = foo($0)\n", "a))", "no"),
+        # An error elsewhere is not the completion's.
+        ("python", "def f(:\n    pass\n\n\ndef g():\n    x = 1\n    return $0\n", "x", "strong"),
+        ("python", "def f(:\n    pass\n\n\ndef g():\n    x = 1\n    return $0\n", "x)", "no"),
+        # What tree-sitter lets through and Python does not.
+        ("python", "def f():\n    $0\n", "if x:", "no"),
+        ("python", "def f():\n    $0\n", "if x:\n        y", "clean"),
+        ("python", "def f():\n    $0\n", "a = 1\n      b = 2", "no"),
+        ("python", "def f():\n    $0\n    b = 2\n", "if x:", "no"),
+        ("python", "def f():\n    $0\n        b = 2\n", "if x:", "clean"),
+        ("python", "x = $0 + 1\n", "class", "no"),
+        ("java", "class A { int x = $0; }\n", "1 + y", "clean"),
+        ("java", "class A { int x = $0; }\n", "1 + y;", "clean"),
+        ("java", "class A { void f() { $0 } }\n", "a.class.b(); int else = 1;", "no"),
+        ("javascript", "const f = (a) => {$0\n};\n", "\n  return a;", "clean"),
+        ("javascript", "const f = (a) => {$0\n};\n", "\n  return a;\n};", "no"),
+        ("go", "func f() {\n\t$0\n}\n", "x := []int{1, 2}", "clean"),
+        ("go", "func f() {\n\t$0\n}\n", "x := []int{1, 2", "no"),
+        ("c", "int f(void) { return $0; }\n", "a[1", "no"),
+        ("json", '{"a": $0}\n', "[1, 2]", "clean"),
+        ("json", '{"a": $0}\n', "[1, 2", "no"),
+    ],
+)
+def test_completion_verdict(language: str, text: str, completion: str, verdict: str) -> None:
+    prefix, suffix = _split(text)
+    found = completion_verdict(prefix, completion, suffix, _language(language))
+    assert found == verdict
+    assert adds_syntax_error(prefix, completion, suffix, _language(language)) is (verdict in ("no", "weak"))
+
+
+def test_an_error_the_empty_hole_has_too_is_only_weak() -> None:
+    # The stray `=` stands on the cursor's own line: without the line the file is clean, with the hole it is not.
+    prefix, suffix = _split("a = = 1; b = $0\nc = 2\n")
+    assert completion_verdict(prefix, "1", suffix, _language("python")) is StopVerdict.WEAK
+
+
+def test_text_before_and_after_may_hold_any_characters() -> None:
+    prefix, suffix = _split("s = 'héλ🎉'; t = ($0)  # 日本\n")
+    assert completion_verdict(prefix, "'é🎉', 2", suffix, _language("python")) is StopVerdict.CLEAN
+    assert completion_verdict(prefix, "'é🎉', 2)", suffix, _language("python")) is StopVerdict.NO
+    assert completion_verdict("x = '\udc80' + (", "1)", "\n", _language("python")) is StopVerdict.CLEAN
+
+
+def test_no_grammar_is_no_opinion() -> None:
+    toml = _language("toml")
+    assert n_syntax_errors("a = [", toml) is None
+    assert completion_verdict("a = ", "[", "\n", toml) is None
+    assert adds_syntax_error("a = ", "[", "\n", toml) is None
+
+
+def test_n_syntax_errors() -> None:
+    python = _language("python")
+    assert n_syntax_errors("x = 1\n", python) == 0
+    assert n_syntax_errors("", python) == 0
+    assert (n_syntax_errors("x = )\ny = 1\nz = ]\n", python) or 0) >= 2

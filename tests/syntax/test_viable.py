@@ -1,0 +1,401 @@
+"""One completion, piece by piece: what may come next, and where it may stop."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fimble.core.errors import InvariantBrokenError
+from fimble.syntax import viable
+from fimble.syntax.grammar import Grammar
+from fimble.syntax.languages import Language, languages
+from fimble.syntax.parse import TreeCache
+from fimble.syntax.stop import StopVerdict
+from fimble.syntax.viable import LeftConstraint, Viability, viability_for
+
+_NAMES = [language.name for language in languages() if language.qualified]
+CorpusOf = Callable[[str], tuple[bytes, ...]]
+GrammarOf = Callable[[str], tuple[Language, Grammar]]
+PiecesOf = Callable[[bytes], list[bytes]]
+
+
+def _viability(language: str, text: str) -> Viability:
+    prefix, suffix = text.split("$0")
+    viability = viability_for(language, prefix, suffix)
+    assert viability is not None
+    return viability
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "allowed", "refused"),
+    [
+        (
+            "python",
+            "x = foo($0)\n",
+            ["a", "1", "*", "'", '"""', "lambda", "not", ")"],
+            ["]", "=", "}", " )]", "class "],
+        ),
+        ("python", "x = foo(a$0)\n", ["b", ",", " + ", " if", "=1", ".b"], [" b", "]", " else x", "::"]),
+        (
+            "python",
+            "def f():\n    return 1\n$0",
+            ["\n", "def", "    y", "x = 1", "@"],
+            ["        y = 1", "  y", "else"],
+        ),
+        ("python", "if a:\n$0", ["    b", "  b", "# why", "\n"], ["b = 1", "else"]),
+        ("python", "for x in$0 y:\n", ["fo", " ", "("], [" in", ")", "+ 1"]),
+        ("javascript", "const a = [1, $0];\n", ["2", "...", "{", "'", "`", "/", "]"], ["}", ")", "=", "; )"]),
+        ("javascript", "/* a $0 */\n", ["anything } goes ) here", "*/ b()"], ["*/ ) b"]),
+        ("typescript", "let a: $0;\n", ["string", "{", "(", "A<", "'"], ["}", ")", "= =", "1 2"]),
+        ("typescriptreact", "const a = <p>$0</p>;\n", ["text", "{", "<b>", "&am"], ["}", "</b>"]),
+        ("java", "class A { int f() { return $0; } }\n", ["1", "new ", "this", "'a"], ["}", "else ", "] "]),
+        ("go", "package p\n\nfunc f() {\n\tx := $0\n}\n", ["1", "[]int{", "func(", "`", "'"], ["}", ")", ":= 1"]),
+        ("rust", "fn f() { let a = $0; }\n", ["1", "match ", "&", "'a", 'r#"', "b'"], ["}", ") ", "= = "]),
+        ("c", "int f(void) { return $0; }\n", ["1", "a[", "'x", "\n#", "*"], ["}", ") ", "]", "else "]),
+        ("cpp", "#include $0\n", ["<vec", '"a', "<"], ["} ", ") "]),
+        ("csharp", "class A { int B => $0; }\n", ["1", "new ", '$"', '@"'], ["}", ") ", "] "]),
+        ("json", '{"a": $0}\n', ["1", "-", "[", "{", '"', "tru", "null"], ["}", "]", ":", ", "]),
+        ("html", "<p>$0</p>\n", ["a", "<b>", "<!-", "&am", "<"], ["<a <b", "< a>"]),
+        ("php", "<?php\n$a = $0;\n", ["1", "[", "fn(", "<<<", "$"], ["]", ") ", "} "]),
+        ("shellscript", "if [ $0 ]; then\n  a\nfi\n", ["-f", '"$a', "$(", "! "], [") ", "; fi", ";;"]),
+        ("ruby", "a = $0\n", ["1", "[", "%w[", "<<~", ":a", "->"], [") ", "] ", "end"]),
+        ("kotlin", "val a = $0\n", ["1", "listOf(", '"', "if", "{"], [") ", "] ", "= 1"]),
+    ],
+)
+def test_what_may_come_next(language: str, text: str, allowed: list[str], refused: list[str]) -> None:
+    viability = _viability(language, text)
+    assert viability.left_constraint is LeftConstraint.ON
+    assert [piece for piece in allowed if not viability.viable(piece.encode())] == []
+    assert [piece for piece in refused if viability.viable(piece.encode())] == []
+
+
+@pytest.mark.parametrize("name", _NAMES)
+def test_the_true_middle_is_never_refused_and_may_stop_at_its_end(
+    name: str, corpus_of: CorpusOf, grammar_of: GrammarOf, pieces_of: PiecesOf
+) -> None:
+    language, grammar = grammar_of(name)
+    rng = random.Random(f"holes in {name}")
+    trees = TreeCache()
+    n_judged = 0
+    for _ in range(40):
+        text = rng.choice(corpus_of(name))
+        start = rng.randrange(len(text))
+        end = min(start + rng.choice([4, 15, 40, 120]), len(text))
+        if b"\xff" in text or _splits_a_character(text, start) or _splits_a_character(text, end):
+            continue
+        viability = Viability(language, grammar, text[:start], text[end:], trees=trees)
+        n_judged += viability.left_constraint is LeftConstraint.ON
+        for piece in pieces_of(text[start:end]):
+            assert viability.viable(piece), (text[:start][-60:], viability.completion, piece)
+            viability.accept(piece)
+        assert viability.completion == text[start:end]
+        assert viability.may_stop() is StopVerdict.CLEAN
+    assert n_judged >= 30
+
+
+def _splits_a_character(text: bytes, at: int) -> bool:
+    return at < len(text) and 0x80 <= text[at] < 0xC0
+
+
+_JUNK = [
+    b")",
+    b" ]",
+    b"}",
+    b" else ",
+    b" = ",
+    b", ",
+    b"x",
+    b" foo",
+    b"9",
+    b'"',
+    b"'",
+    b"`",
+    b"/*",
+    b"*/",
+    b"\n",
+    b"#",
+    b"(",
+    b"{",
+    b" ",
+]
+
+
+@pytest.mark.parametrize("name", _NAMES)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_reading_on_gives_the_verdict_of_reading_anew(
+    name: str, corpus_of: CorpusOf, grammar_of: GrammarOf, pieces_of: PiecesOf, data: st.DataObject
+) -> None:
+    """Accepting and popping pieces, true ones and junk, never changes what a fresh judge says of the same text."""
+    language, grammar = grammar_of(name)
+    text = data.draw(st.sampled_from(corpus_of(name)), label="file")
+    start = data.draw(st.integers(0, len(text) - 1), label="start")
+    end = min(start + 60, len(text))
+    if _splits_a_character(text, start) or _splits_a_character(text, end):
+        return
+    prefix, suffix = text[:start], text[end:]
+    trees = TreeCache()
+    viability = Viability(language, grammar, prefix, suffix, trees=trees)
+    true_pieces = pieces_of(text[start:end])
+    accepted: list[bytes] = []
+    for _ in range(data.draw(st.integers(1, 14), label="steps")):
+        if accepted and data.draw(st.integers(0, 4), label="pop") == 0:
+            assert viability.pop() == accepted.pop()
+        piece = data.draw(st.sampled_from([*_JUNK, *true_pieces[len(accepted) : len(accepted) + 1] * 8]), label="piece")
+        fresh = Viability(language, grammar, prefix, suffix, trees=trees)
+        is_viable = viability.viable(piece)
+        assert is_viable == fresh.viable(b"".join([*accepted, piece]))
+        if is_viable:
+            viability.accept(piece)
+            accepted.append(piece)
+    assert viability.completion == b"".join(accepted)
+
+
+def test_accept_and_pop() -> None:
+    viability = _viability("python", "x = foo($0)\n")
+    viability.accept(b"a")
+    viability.accept(b", ")
+    assert not viability.viable(b",")
+    assert viability.pop() == b", "
+    assert viability.completion == b"a"
+    assert viability.viable(b",")
+    assert viability.pop() == b"a"
+    with pytest.raises(InvariantBrokenError):
+        viability.pop()
+
+
+def test_nothing_is_viable_after_a_refused_piece_until_it_is_popped() -> None:
+    viability = _viability("python", "x = foo($0)\n")
+    viability.accept(b" ] ")
+    assert not viability.viable(b"a")
+    viability.pop()
+    assert viability.viable(b"a")
+
+
+def test_characters_may_come_in_parts() -> None:
+    viability = _viability("python", "x = ['a', $0]\n")
+    piece = "'é🎉'".encode()
+    for i in range(len(piece)):
+        assert viability.viable(piece[i : i + 1])
+        viability.accept(piece[i : i + 1])
+        if i in (1, 3, 4, 5):
+            assert viability.may_stop() is StopVerdict.NO
+    assert viability.may_stop() is StopVerdict.CLEAN
+    assert not viability.viable("🎉".encode())  # no name, no operator
+
+
+def test_names_comments_and_blanks_grow_without_a_parse() -> None:
+    viability = _viability("java", "class A {\n  /** Some $0 */\n  int b = some$0;\n}\n".replace("$0 */", "*/"))
+    for piece in (b"Thing", b"Else", b"2"):
+        n_parses = viability.n_parses
+        assert viability.viable(piece)
+        viability.accept(piece)
+    assert viability.n_parses == n_parses
+    comment = _viability("java", "class A {\n  /** Some $0 */\n  int b;\n}\n")
+    n_parses = comment.n_parses
+    for piece in (b"words", b" (and)", b"\n   * more", b' "quoted" } text'):
+        assert comment.viable(piece)
+        comment.accept(piece)
+    assert comment.n_parses == n_parses
+
+
+def test_a_name_that_becomes_a_keyword_is_judged() -> None:
+    viability = _viability("javascript", "x = i$0;\n")
+    assert viability.viable(b"tems")
+    assert not viability.viable(b"f;")
+    viability.accept(b"n")
+    assert not viability.viable(b";")
+    assert viability.viable(b"fo")
+
+
+@pytest.mark.parametrize(
+    ("text", "verdicts"),
+    [
+        ("x = foo($0)\n", {"a": "clean", "a, b": "clean", "a,": "clean", "a, b(": "no", "a)": "no"}),
+        ("def f():\n    $0\n", {"pass": "clean", "if a:": "no", "if a:\n        b": "clean", "x = (": "no"}),
+        ("a = 1\nx = = 2\nb = f($0)\n", {"1": "strong", "1)": "no"}),
+    ],
+)
+def test_may_stop(text: str, verdicts: dict[str, str]) -> None:
+    viability = _viability("python", text)
+    assert {middle: viability.may_stop(middle.encode()).value for middle in verdicts} == verdicts
+
+
+def test_which_verdicts_allow_a_stop() -> None:
+    allowing = {verdict for verdict in StopVerdict if verdict.allows_stop}
+    assert allowing == {StopVerdict.CLEAN, StopVerdict.STRONG, StopVerdict.UNKNOWN}
+
+
+def test_no_grammar_no_judge() -> None:
+    assert viability_for("toml", "a = ", "\n") is None
+    assert viability_for("plaintext", "a", "b", path="notes.txt") is None
+    assert viability_for("plaintext", "a = ", "\n", path="x.py") is not None
+
+
+# Where the left side cannot be judged, every piece is allowed and the stop rule stays.
+
+
+def test_an_unqualified_grammar_gets_the_stop_rule_only(grammar_of: GrammarOf) -> None:
+    language, grammar = grammar_of("python")
+    viability = Viability(replace(language, qualified=False), grammar, b"x = (", b")\n", trees=TreeCache())
+    assert viability.left_constraint is LeftConstraint.NOT_QUALIFIED
+    assert viability.viable(b" ] ] ")
+    viability.accept(b" ] ] ")
+    assert viability.may_stop() is StopVerdict.NO
+    assert viability.pop() == b" ] ] "
+    assert viability.may_stop(b"1") is StopVerdict.CLEAN
+
+
+def test_a_changed_log_turns_the_left_constraint_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(viable, "log_is_understood", lambda: False)
+    viability = _viability("python", "x = ($0)\n")
+    assert viability.left_constraint is LeftConstraint.LOG_CHANGED
+    assert viability.viable(b" ] ] ")
+    assert viability.may_stop(b"1") is StopVerdict.CLEAN
+
+
+def test_broken_code_right_before_the_cursor_is_not_judged() -> None:
+    viability = _viability("python", "x = ) + $0\n")
+    assert viability.left_constraint is LeftConstraint.BROKEN_PREFIX
+    assert viability.viable(b"anything ) at ] all")
+
+
+@pytest.mark.parametrize(
+    ("language", "broken", "good"),
+    [
+        ("python", "def f(:\n    x = = 3\n\n\n", "def g(a):\n    b = a$0\n"),
+        ("javascript", "function f( {\n  return ) 3;\n}\n\n", "function g(a) {\n  return a$0;\n}\n"),
+        ("go", "package p\n\nfunc f( {\n\tx = = 3\n}\n\n", "func g() int {\n\treturn 1$0\n}\n"),
+        ("java", "class A {\n  int f() { return = 3; }\n\n", "  int g() {\n    return 1$0;\n  }\n}\n"),
+    ],
+)
+def test_an_error_far_above_does_not_turn_the_left_constraint_off(language: str, broken: str, good: str) -> None:
+    viability = _viability(language, broken + good)
+    assert viability.left_constraint is LeftConstraint.ON
+    assert viability.viable(b" + 1")
+    assert not viability.viable(b" ] ")
+    assert viability.may_stop(b" + 1").allows_stop
+    assert not viability.may_stop(b" + (1").allows_stop
+
+
+def test_macros_that_no_grammar_knows() -> None:
+    macros = "".join(
+        f"DECLARE_THING(foo{i}, int) BEGIN_X\n#define M{i}(x) do {{ x; \nstatic FOO(a) bar{i}() {{ M(1) }}\n"
+        for i in range(60)
+    )
+    viability = _viability("c", macros + "int f(void) {\n  return $0\n}\n" + macros)
+    assert viability.viable(b"1;")
+    assert viability.may_stop(b"1;").allows_stop
+    assert viability.may_stop(b"1; ) ) }") in (StopVerdict.NO, StopVerdict.WEAK)
+
+
+# Files of any size cost the same at every piece.
+
+
+def _python_file(n_functions: int) -> str:
+    return "".join(
+        f"def function_{i}(a, b):\n    '''Doc {i}.'''\n    if a > {i}:\n"
+        f"        return [a, b, {{'k': {i}}}]\n    return None\n\n\n"
+        for i in range(n_functions)
+    )
+
+
+def test_a_file_of_20_000_lines() -> None:
+    text = _python_file(3_000)
+    assert text.count("\n") > 20_000
+    middle = text.index("    return None", len(text) // 2)
+    prefix, suffix = text[:middle], text[middle:]
+    viability = viability_for("python", prefix, suffix)
+    assert viability is not None
+    assert viability.left_constraint is LeftConstraint.ON
+    n_parses = viability.n_parses
+    for piece in ("    if", " b", ":\n", "        return", " 2\n"):
+        assert viability.viable(piece.encode())
+        viability.accept(piece.encode())
+    assert viability.n_parses - n_parses <= 5
+    assert viability.may_stop().allows_stop
+    assert not viability.may_stop(b"    x = (").allows_stop
+
+
+def test_the_left_text_does_not_grow_with_the_file() -> None:
+    sizes = []
+    for n_functions in (40, 1_200):
+        text = _python_file(n_functions)
+        middle = text.index("    return None", len(text) // 2)
+        viability = viability_for("python", text[:middle], text[middle:])
+        assert viability is not None
+        sizes.append(viability.n_left_bytes)
+    assert sizes[1] < 1.5 * sizes[0]
+    assert sizes[1] < 2_000
+
+
+def test_a_file_past_all_bounds_is_judged_by_what_is_near() -> None:
+    text = _python_file(16_000)
+    middle = text.index("    return None", len(text) // 2)
+    viability = viability_for("python", text[:middle], text[middle:])
+    assert viability is not None
+    assert viability.left_constraint is LeftConstraint.TOO_LARGE
+    assert viability.viable(b" ] ] ")
+    assert viability.may_stop(b"    x = 1\n").allows_stop
+    assert viability.may_stop(b"    x = (\n") is StopVerdict.NO
+
+
+def test_minified_code_on_one_line() -> None:
+    code = "".join(
+        f"function f{i}(a,b){{var c=a+b*{i};if(c>1){{return[c,'x']}}else{{return{{a:c}}}}}}" for i in range(600)
+    )
+    text = "(function(){" + code + "})();"
+    assert "\n" not in text
+    middle = text.index("if(c>1)", len(text) // 2)
+    viability = viability_for("javascript", text[:middle], text[middle:])
+    assert viability is not None
+    assert viability.left_constraint is LeftConstraint.ON
+    assert viability.n_left_bytes < 1_000
+    assert viability.viable(b"if(c<0)")
+    assert not viability.viable(b"if(c<0]")
+    assert viability.may_stop(b"c++;") is StopVerdict.CLEAN
+    assert viability.may_stop(b"c++)") is StopVerdict.NO
+
+
+def test_a_very_deep_text() -> None:
+    viability = viability_for("json", "[" * 5_000, "]" * 5_000)
+    assert viability is not None
+    assert viability.viable(b"1")
+    assert viability.may_stop(b"1") is StopVerdict.CLEAN
+
+
+@pytest.mark.parametrize("text", ["$0", "\n$0", "$0\n", "x$0", " \t$0  ", "\ufeff$0\n", "x = 1\r\n$0\r\ny = 2\r\n"])
+def test_nearly_empty_texts(text: str) -> None:
+    viability = _viability("python", text)
+    assert viability.viable(b"\n")
+    assert viability.may_stop(b"").allows_stop
+    assert viability.may_stop() == viability.may_stop(b"")
+
+
+def test_languages_within_languages() -> None:
+    page = "<html>\n<script>\n  const a = { b: $0 };\n</script>\n<style>p { }</style>\n</html>\n"
+    html = _viability("html", page)
+    assert html.viable(b"1 } ) anything")  # a script is text to HTML
+    assert html.may_stop(b"1").allows_stop
+    php = _viability("php", "<ul>\n<?php foreach ($a as $b): ?>\n  <li><?= $0 ?></li>\n<?php endforeach; ?>\n</ul>\n")
+    assert php.viable(b"$b->name")
+    assert not php.viable(b") ]")
+    assert php.may_stop(b"$b") is StopVerdict.CLEAN
+    assert php.may_stop(b"$b(") is StopVerdict.NO
+
+
+def test_an_edit_nearby_is_parsed_from_the_last_tree() -> None:
+    text = _python_file(300)
+    middle = text.index("    return None", len(text) // 2)
+    trees = TreeCache()
+    for typed in ("", "    ", "    x", "    x ="):
+        viability = viability_for("python", text[:middle] + typed, text[middle:], trees=trees)
+        assert viability is not None
+        assert viability.may_stop(re.sub(r"^.*$", " 1\n", typed).encode()) is not None
+    assert trees.n_full_parses == 1
