@@ -1,8 +1,9 @@
-"""Where and with what a run was made: processor, memory, versions, commit. A number without this means nothing."""
+"""Where and with what a run was made: processor, memory, versions, code. A number without this means nothing."""
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import os
 import platform
 import subprocess
@@ -16,7 +17,7 @@ _PACKAGES = ("fimble", "llama-cpp-python", "xllamacpp", "tree-sitter", "rapidfuz
 
 
 def describe_machine() -> dict[str, Any]:
-    """Processor, cores, memory, system and package versions."""
+    """Processor, cores, memory, system, package versions and commit."""
     return {
         "cpu": _cpu_name(),
         "n_cores": os.cpu_count(),
@@ -26,6 +27,7 @@ def describe_machine() -> dict[str, Any]:
         "python": platform.python_version(),
         "load_1min": round(os.getloadavg()[0], 2),
         "versions": versions(),
+        "commit": commit(),
     }
 
 
@@ -50,6 +52,22 @@ def commit() -> str:
         return f"{head}+changed" if _git(here, "status", "--porcelain", "--untracked-files=no") else head
     except (OSError, subprocess.SubprocessError):
         return ""
+
+
+@functools.cache
+def source_digest(*rooms: str) -> str:
+    """Short name of the program text under some rooms of this checkout (`backend`, `evaluation/peers`, ...).
+
+    Two commits with the same digest complete, or drive the peer, in the same way: a run may go on over both.
+    """
+    top = Path(__file__).resolve().parent.parent
+    digest = hashlib.sha256()
+    for room in rooms:
+        place = top / room
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
+            digest.update(f"{path.relative_to(top).as_posix()}\0".encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:12]
 
 
 def _git(folder: Path, *arguments: str) -> str:

@@ -73,7 +73,7 @@ def _made(runs: Sequence[Run]) -> str:
 
     line("model", [run.config["model"] for run in runs])
     line("weights (file: bytes)", [run.config["weights"] for run in runs])
-    line("commit", [run.config["commit"] for run in runs])
+    line("commit", [run.machine.get("commit", "") for run in runs])
     line("finished", [run.finished for run in runs])
     for name in ("cpu", "n_cores_usable", "memory_gib", "system", "python", "load_1min"):
         line(name, [run.machine.get(name, "") for run in runs])

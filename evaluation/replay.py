@@ -50,8 +50,8 @@ class ReplayTarget(Protocol):
         """Answer one request."""
         ...
 
-    async def follow_up(self) -> None:
-        """Whatever the target does by itself once an answer is on screen."""
+    async def follow_up(self, budget_ms: float) -> None:
+        """Whatever the target does by itself once an answer is on screen; the next key comes in `budget_ms`."""
         ...
 
     async def idle(self, document: Document, cursor: ByteOffset, budget_ms: float) -> None:
@@ -159,7 +159,7 @@ class _Session:
                 served.append(self._served(position, outcome, answer_ms - key_ms))
                 if answer_ms < next_ms:
                     began = time.perf_counter()
-                    await self._target.follow_up()
+                    await self._target.follow_up(next_ms - answer_ms)
                     free_ms += _ms_since(began)
             elif max(key_ms, free_ms) < next_ms:
                 free_ms = max(key_ms, free_ms)
@@ -194,8 +194,8 @@ class _Session:
                 served[position] = _Served(Asked(self._trace.id, position, moment.gap_ms, "cancelled"))
                 outcome = await self._target.complete(request)
                 served[position] = self._served(position, outcome, now_ms() - moment.keystroke.t_ms)
-                if now_ms() < moment.next_ms:
-                    await self._target.follow_up()
+                if (left_ms := moment.next_ms - now_ms()) > 0:
+                    await self._target.follow_up(left_ms)
 
         for position, moment in enumerate(self._played):
             await asyncio.sleep(max(0.0, moment.keystroke.t_ms - now_ms()) / 1000.0)

@@ -21,6 +21,17 @@ from fimble.evaluation.results import Partial, RecordResult, Run, SetInfo, confi
 from fimble.evaluation.sets import SetSpec, parts_of, spec_of
 from fimble.evaluation.targets import BackendName, Subject
 
+_SCORING = (
+    *(f"evaluation/{name}.py" for name in ("answers", "cceval", "confine", "fim", "metrics", "official", "programs")),
+    *(f"evaluation/{name}.py" for name in ("records", "sandbox", "sets", "targets")),
+    "syntax/parse.py",
+)
+# The program text that decides a backend's numbers: a run is gone on with only while it is the same.
+_DECIDING: dict[BackendName, tuple[str, ...]] = {
+    "fimble": (*_SCORING, "core", "syntax", "context", "backend", "engine"),
+    "llama-server": (*_SCORING, "evaluation/peers"),
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Selection:
@@ -107,7 +118,7 @@ def run_config(
         ],
         "options": dataclasses.asdict(settings.config),
         "versions": machine.versions(),
-        "commit": machine.commit(),
+        "code": machine.source_digest(*_DECIDING[backend]),
     }
 
 

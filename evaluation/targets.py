@@ -109,8 +109,10 @@ class EngineReplay:
         """Ask the engine."""
         return await self._engine.complete(request)
 
-    async def follow_up(self) -> None:
-        """The engine does nothing after an answer that a client would wait for."""
+    async def follow_up(self, budget_ms: float) -> None:
+        """What the engine reads on in idle time after an answer, until the next key would interrupt it."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._engine.rest(), budget_ms / 1000.0)
 
     async def idle(self, document: Document, cursor: ByteOffset, budget_ms: float) -> None:
         """Warm the model's cache for this place, until the next key would interrupt it."""

@@ -169,8 +169,9 @@ class LlamaVim:
         self._remember(context, str(response["content"]))
         return self._outcome(request, place, str(response["content"]), response, began)
 
-    async def follow_up(self) -> None:
-        """Ask ahead, as if the suggestion on screen had been accepted."""
+    async def follow_up(self, budget_ms: float) -> None:
+        """Ask ahead, as if the suggestion on screen had been accepted; llama.vim lets no key interrupt this."""
+        del budget_ms
         if self._on_screen is None:
             return
         place, on_screen = self._on_screen

@@ -175,8 +175,8 @@ async def test_it_asks_ahead_as_if_the_suggestion_were_accepted(tmp_path: Path) 
     server = FakeServer("f(\n    1)", "\ny = 2")
     editor = vim(server, tmp_path)
     await editor.complete(request("x = $0\nz = 3\n", tmp_path))
-    await editor.follow_up()
-    await editor.follow_up()  # known by now
+    await editor.follow_up(1_000.0)
+    await editor.follow_up(1_000.0)  # known by now
     first, ahead = server.bodies
     assert (first["t_max_predict_ms"], ahead["t_max_predict_ms"]) == (250, 1000)
     assert (ahead["input_prefix"], ahead["prompt"]) == ("\nx = f(\n"[1:], "    1)")

@@ -48,7 +48,7 @@ class FakeTarget(FakeCompleter):
         self._clock.now_s += self._cost_ms / 1000
         return await super().complete(request)
 
-    async def follow_up(self) -> None:
+    async def follow_up(self, budget_ms: float) -> None:
         self.n_followed_up += 1
 
     async def idle(self, document: Document, cursor: ByteOffset, budget_ms: float) -> None:
