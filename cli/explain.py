@@ -112,8 +112,7 @@ def _chunk_of(segment: Segment, chunks: tuple[Chunk, ...]) -> Chunk | None:
     """The chunk that a segment shows, of which the end may have been cut off."""
     body = segment.text.partition("\n")[2].rstrip()  # below the line with the path
     for chunk in chunks:
-        label = f"chunk {chunk.path}:{chunk.first_line + 1}"
-        if segment.label == label and chunk.text.replace("\r\n", "\n").startswith(body):
+        if segment.label == chunk.label and chunk.text.replace("\r\n", "\n").startswith(body):
             return chunk
     return None
 

@@ -74,7 +74,7 @@ def _services() -> Services:
     from fimble.lsp_server.ports import Services
 
     def build(settings: Settings, workspace: Path | None, sink: EventSink) -> CompletionEngine:
-        return build_engine(settings, workspace=workspace, sink=sink)
+        return build_engine(settings, workspace=workspace, sink=sink, in_editor=True)
 
     return Services(build_engine=build, installer=CatalogInstaller(), start_counting=_start_counting)
 

@@ -73,6 +73,11 @@ class Chunk:
     score: float
     first_line: int = 0
 
+    @property
+    def label(self) -> str:
+        """What the prompt's segments of this chunk are called."""
+        return f"chunk {self.path}:{self.first_line + 1}"
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

@@ -20,8 +20,6 @@ from fimble.core.flow import (
     CompletionRequest,
     Context,
     Document,
-    Event,
-    EventKind,
     ModelInfo,
     Prompt,
     Rejection,
@@ -34,6 +32,7 @@ from fimble.core.flow import (
 from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
 from fimble.core.position import ByteOffset, ByteRange, TextIndex
 from fimble.engine import gate
+from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.flight import Flight, write
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer, Recall, typed_into
@@ -50,6 +49,18 @@ class SourceUpkeep(Protocol):
 
     async def settle(self, request: CompletionRequest) -> None:
         """Let the sources learn all they can for a request."""
+        ...
+
+    def on_open(self, document: Document) -> None:
+        """The editor opened a text, or brought it to the front."""
+        ...
+
+    def on_edit(self, document: Document) -> None:
+        """The editor's text is now this one."""
+        ...
+
+    def on_close(self, uri: str) -> None:
+        """The editor closed a text."""
         ...
 
     def close(self) -> None:
@@ -85,7 +96,8 @@ class Engine:
         self._backend = backend
         self._prompting = Prompting(backend, config)
         self._sources = tuple(sources)
-        self._sink = sink
+        self._reporter = Reporter(sink, clock)
+        self._node_kinds = NodeKinds()
         self._clock = clock
         self._recall = Recall()
         self._flight: Flight | None = None
@@ -106,21 +118,23 @@ class Engine:
     async def complete(self, request: CompletionRequest) -> Completion | Rejection:
         """Answer a request; expected failures are rejections. Cancelling the caller's task stops the model."""
         started_ms = self._clock.monotonic_ms()
-        self._record(request, EventKind.REQUESTED, {"trigger": str(request.trigger)})
+        self._reporter.requested(request)
+        notes = Notes(self._node_kinds.last_of(request.document.uri))
         try:
             deadline_s = None if request.deadline_ms is None else request.deadline_ms / 1000.0
             async with asyncio.timeout(deadline_s):
-                outcome = await self._answer(request, started_ms)
+                outcome = await self._answer(request, started_ms, notes)
         except TimeoutError:
             outcome = self._reject(request, started_ms, RejectReason.DEADLINE, "No answer in time.")
         except asyncio.CancelledError:
-            self._record_outcome(request, self._reject(request, started_ms, RejectReason.CANCELLED, "Cancelled."))
+            cancelled = self._reject(request, started_ms, RejectReason.CANCELLED, "Cancelled.")
+            self._reporter.outcome(request, cancelled, notes)
             raise
         except ModelError as error:
             outcome = self._reject(request, started_ms, RejectReason.MODEL_UNAVAILABLE, error.message, error)
         except BackendError as error:
             outcome = self._reject(request, started_ms, RejectReason.BACKEND_FAILED, error.message, error)
-        self._record_outcome(request, outcome)
+        self._reporter.outcome(request, outcome, notes)
         return outcome
 
     async def prompt_for(self, request: CompletionRequest) -> Prompt:
@@ -144,6 +158,16 @@ class Engine:
             return
         await self._warm(prompt)
 
+    def opened(self, document: Document) -> None:
+        """An editor opened a text: it may be shown to the model where another one is completed."""
+        if self._upkeep:
+            self._upkeep.on_open(document)
+
+    def closed(self, uri: str) -> None:
+        """An editor closed a text."""
+        if self._upkeep:
+            self._upkeep.on_close(uri)
+
     async def rest(self) -> None:
         """Wait until what an answer left to be read in idle time is read."""
         if self._reading_on:
@@ -157,7 +181,7 @@ class Engine:
             self._upkeep.close()
         await self._backend.aclose()
 
-    async def _answer(self, request: CompletionRequest, started_ms: float) -> Completion | Rejection:
+    async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
         info = await self._backend.describe()
@@ -168,13 +192,20 @@ class Engine:
             return self._from_memory(request, context, info, known, started_ms)
         chosen = await self._prompting.choose(request, context, info)
         prompt = chosen.prompt
+        notes.take_sources(prompt, context)
+        looking = asyncio.ensure_future(self._node_kinds.look(request))
         asked_ms = self._clock.monotonic_ms() - started_ms
-        flight, typed = self._board(_Route(uri, digest, context.prefix, context.suffix), prompt)
-        written = await flight.landing()
-        if not written.text.startswith(typed):
-            # The model went another way than the user after this request came aboard.
-            flight, typed = self._take_off(_Route(uri, digest, context.prefix, context.suffix), prompt), ""
+        route = _Route(uri, digest, context.prefix, context.suffix)
+        try:
+            flight, typed = self._board(route, prompt)
             written = await flight.landing()
+            if not written.text.startswith(typed):
+                # The model went another way than the user after this request came aboard.
+                flight, typed = self._take_off(route, prompt), ""
+                written = await flight.landing()
+            notes.node_kind = self._node_kinds.last_of(uri)
+        finally:
+            looking.cancel()  # never waited for; what it found until now counts
         stats = written.stats
         self._prompting.pace.learn(stats)
         if chosen.fuller:
@@ -230,6 +261,8 @@ class Engine:
         )
 
     async def _gather(self, request: CompletionRequest) -> Context:
+        if self._upkeep:
+            self._upkeep.on_edit(request.document)
         asked = _with_popup_item(request)
         if self._upkeep and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.
@@ -321,32 +354,6 @@ class Engine:
     ) -> Rejection:
         total_ms = self._clock.monotonic_ms() - started_ms
         return Rejection(request.request_id, reason, detail, Timings(0.0, 0.0, 0.0, total_ms), error=error)
-
-    def _record_outcome(self, request: CompletionRequest, outcome: Completion | Rejection) -> None:
-        fields: dict[str, str | int | float | bool | None] = {
-            "model": outcome.model_id,
-            "n_prompt_tokens": outcome.n_prompt_tokens,
-            "n_reused_tokens": outcome.n_reused_tokens,
-            "n_generated_tokens": outcome.n_generated_tokens,
-            **dataclasses.asdict(outcome.timings),
-        }
-        if isinstance(outcome, Rejection):
-            self._record(request, EventKind.REJECTED, {**fields, "reason": str(outcome.reason)})
-            return
-        fields |= {
-            "source": str(outcome.source),
-            "confidence": outcome.confidence,
-            "n_chars": len(outcome.text),
-            "n_lines": outcome.text.count("\n") + 1,
-            "stop_reason": str(outcome.stop_reason),
-        }
-        self._record(request, EventKind.ANSWERED, fields)
-
-    def _record(
-        self, request: CompletionRequest, kind: EventKind, fields: dict[str, str | int | float | bool | None]
-    ) -> None:
-        language = {"language": request.document.language_id}
-        self._sink.record(Event(request.request_id, kind, self._clock.unix_ms(), {**language, **fields}))
 
 
 _CUT = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)

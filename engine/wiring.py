@@ -9,6 +9,7 @@ from fimble.backend.catalog.store import ModelStore
 from fimble.backend.host.client import HostBackend
 from fimble.backend.host.protocol import ModelSpec
 from fimble.backend.scripted import ScriptedBackend
+from fimble.context.sources.activity import Activity
 from fimble.context.sources.build import build_sources
 from fimble.core.flow import Event
 from fimble.core.ports import EventSink, ModelBackend
@@ -25,14 +26,22 @@ def build_engine(
     backend: ModelBackend | None = None,
     workspace: Path | None = None,
     sink: EventSink | None = None,
+    in_editor: bool = False,
 ) -> Engine:
     """An engine for `settings`; `backend` replaces the configured model, `sink` takes events (none are kept without).
 
     `workspace` is the folder whose other files may be shown to the model; without it only the text itself is.
+    `in_editor` says that somebody works there: the workspace is watched, its index kept in the cache folder, and what
+    is open and was edited counts.
 
     Nothing is loaded or started yet: a missing model shows with the first request, or with `Engine.ready`.
     """
-    sources = build_sources(workspace, n_tokens=settings.config.prompt.chunk_tokens)
+    sources = build_sources(
+        workspace,
+        n_tokens=settings.config.prompt.chunk_tokens,
+        cache=settings.paths.cache if in_editor else None,
+        activity=Activity() if in_editor else None,
+    )
     return Engine(
         settings.config, backend or build_backend(settings), sources, sink or _NoSink(), SystemClock(), sources
     )

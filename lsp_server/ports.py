@@ -26,6 +26,14 @@ class CompletionEngine(Protocol):
         """Prepare for a request at this place, in idle time."""
         ...
 
+    def opened(self, document: Document) -> None:
+        """A text was opened: others' prompts may show it."""
+        ...
+
+    def closed(self, uri: str) -> None:
+        """A text was closed."""
+        ...
+
     async def ready(self) -> ModelInfo:
         """Load the model. Raises FimbleError where it cannot."""
         ...

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,9 +32,10 @@ class Room:
 class Rooms:
     """The rooms of one client. Loop thread only."""
 
-    def __init__(self, build_engine: EngineFactory, sink: EventSink) -> None:
-        """No folder yet; the defaults hold until the client's settings are known."""
+    def __init__(self, build_engine: EngineFactory, sink: EventSink, on_built: Callable[[Room], None]) -> None:
+        """No folder yet; the defaults hold until the client's settings are known. `on_built`: a room has an engine."""
         self._build_engine = build_engine
+        self._on_built = on_built
         self._sink = sink
         self._roots: tuple[Path, ...] = ()
         self._rooms: dict[Path | None, Room] = {}
@@ -87,6 +88,7 @@ class Rooms:
         """
         if room.engine is None:
             room.engine = self._build_engine(_engine_settings(room.settings), room.root, self._sink)
+            self._on_built(room)
         return room.engine
 
     async def close_all(self) -> None:

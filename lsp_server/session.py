@@ -16,6 +16,7 @@ from fimble.core.errors import FimbleError, InputError, invariant_broken
 from fimble.core.flow import (
     Completion,
     CompletionRequest,
+    Document,
     PopupItem,
     Rejection,
     RejectReason,
@@ -73,7 +74,7 @@ class Session:
         self.counting = Counting(services.start_counting, client)
         self.journal = Journal(self.counting, clock)
         self._path_of = path_of
-        self._rooms = Rooms(services.build_engine, self.counting)
+        self._rooms = Rooms(services.build_engine, self.counting, self._tell_open_texts)
         self._care = ModelCare(self._rooms, self.board, client, services.installer)
         self._inflight = LatestWins()
         self._warming = LatestWins()
@@ -197,6 +198,7 @@ class Session:
         self.documents.open(uri, language_id, version, text)
         self.text_changed(uri)
         self.counting.opened(uri, version, text)
+        self._tell_open_text(self._rooms.room_of(self._path_of(uri)), uri)
 
     def edit_text(self, uri: str, version: int, edits: Sequence[Edit]) -> None:
         """A text was edited. Edits of texts that are not open mean nothing."""
@@ -211,6 +213,9 @@ class Session:
         self.switches.files.pop(uri, None)
         if was_open:
             self.counting.closed(uri)
+            engine = self._rooms.room_of(self._path_of(uri)).engine
+            if engine is not None:
+                engine.closed(uri)
 
     def cursor_rests(self, uri: str, place: Place) -> None:
         """Read ahead at this place, in the background, until a request comes; once the model is ready."""
@@ -289,6 +294,19 @@ class Session:
         await self.counting.stop()
 
     # Inner parts.
+
+    def _tell_open_texts(self, room: Room) -> None:
+        for uri in self.documents.uris():
+            if self._rooms.room_of(self._path_of(uri)) is room:
+                self._tell_open_text(room, uri)
+
+    def _tell_open_text(self, room: Room, uri: str) -> None:
+        """What is open helps where another text is completed; texts without completions are shown nowhere."""
+        found = self.documents.find(uri)
+        if room.engine is None or found is None or not found.in_sync:
+            return
+        if self._off(room, uri, uri, found.language_id) is None:
+            room.engine.opened(Document(uri, found.language_id, found.version, found.text.text))
 
     async def _ask_settings(self) -> dict[Path | None, tuple[Layer, ...]]:
         """The client's settings, per folder and (None) in general."""

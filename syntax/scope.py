@@ -95,6 +95,28 @@ def cursor_scope(tree: SyntaxTree, cursor: ByteOffset) -> CursorScope:
     )
 
 
+# Put in at a cursor, it makes a hole something that a grammar has a name for.
+PLACEHOLDER = b"x"
+
+
+def kind_of_hole(tree: SyntaxTree, cursor: ByteOffset) -> str:
+    """tree-sitter's name of what a completion at `cursor` is part of, in a text with PLACEHOLDER put in there.
+
+    A bare name tells nothing, so what holds it is told: `call`, `return_statement`, `block`, `string_content`.
+    """
+    node = tree.root.named_descendant_for_byte_range(cursor, cursor + len(PLACEHOLDER)) or tree.root
+    is_name = not node.named_child_count and _IDENTIFIER.fullmatch(_text_of(tree, node)) is not None
+    if is_name and node.type not in ("string_content", "string_fragment", "comment"):
+        start, end = node.start_byte, node.end_byte
+        while node.parent is not None and (node.start_byte, node.end_byte) == (start, end):
+            node = node.parent
+    return node.type
+
+
+def _text_of(tree: SyntaxTree, node: tree_sitter.Node) -> str:
+    return tree.text[node.start_byte : node.end_byte].decode("utf-8", "replace")
+
+
 def first_statement_end(tree: SyntaxTree, start: ByteOffset, end: ByteOffset) -> ByteOffset | None:
     """Where the first statement that begins in `[start, end)` ends, if it ends by `end` and has no error."""
     statement = _first_statement(tree.root, start, end)

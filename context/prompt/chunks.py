@@ -83,7 +83,7 @@ class ChunkWriter:
         return opening, [marker, Part(path, Stability.PINNED, "path")], ""
 
     def _file(self, chunk: Chunk, text: str) -> list[Part]:
-        label = f"chunk {chunk.path}:{chunk.first_line + 1}"
+        label = chunk.label
         body = text if text.endswith("\n") else f"{text}\n"
         if self._files is None:
             return [Part(self._titled(chunk.path) + body, Stability.PINNED, label)]

@@ -7,9 +7,12 @@ import logging
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from typing import overload
 
+from fimble.context.gather import path_of_uri
+from fimble.context.index.files import relative_path
 from fimble.context.index.store import IndexStore, index_path
 from fimble.context.index.upkeep import Upkeep, refresh_now
 from fimble.context.index.workspace import Workspace
@@ -21,7 +24,7 @@ from fimble.context.sources.recent_edits import RecentEdits
 from fimble.context.sources.related import Related
 from fimble.context.sources.similar import Similar
 from fimble.context.sources.surroundings import Surveyor
-from fimble.core.flow import CompletionRequest
+from fimble.core.flow import CompletionRequest, Document
 from fimble.core.ports import ContextSource
 
 _log = logging.getLogger(__name__)
@@ -34,12 +37,17 @@ class Sources(Sequence[ContextSource]):
     """The sources, in order of precedence, and their background work, which `close` ends."""
 
     def __init__(
-        self, sources: Sequence[BackgroundSource], executor: ThreadPoolExecutor | None, index: _Index | None
+        self,
+        sources: Sequence[BackgroundSource],
+        executor: ThreadPoolExecutor | None,
+        index: _Index | None,
+        watched: _Watched | None,
     ) -> None:
         """Use `build_sources`."""
         self._sources = tuple(sources)
         self._executor = executor
         self._index = index
+        self._watched = watched
 
     @overload
     def __getitem__(self, index: int) -> ContextSource: ...
@@ -64,6 +72,21 @@ class Sources(Sequence[ContextSource]):
         """
         await asyncio.gather(*(source.settle(request) for source in self._sources))
 
+    def on_open(self, document: Document) -> None:
+        """The editor opened a text, or brought it to the front."""
+        if self._watched is not None and (path := self._watched.path_of(document.uri)) is not None:
+            self._watched.activity.on_open(path, document.text)
+
+    def on_edit(self, document: Document) -> None:
+        """The editor's text is now this one."""
+        if self._watched is not None and (path := self._watched.path_of(document.uri)) is not None:
+            self._watched.activity.on_edit(path, document.text)
+
+    def on_close(self, uri: str) -> None:
+        """The editor closed a text."""
+        if self._watched is not None and (path := self._watched.path_of(uri)) is not None:
+            self._watched.activity.on_close(path)
+
     def close(self) -> None:
         """End threads and processes; what the sources' thread has begun is finished."""
         if self._executor is not None:
@@ -82,7 +105,7 @@ def build_sources(
     Nothing is read before the first request. Opens no connection.
     """
     if workspace is None or n_tokens <= 0:
-        return Sources((), None, None)
+        return Sources((), None, None, None)
     root = workspace.absolute()
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fimble-context")
     files = Workspace(root)
@@ -93,7 +116,20 @@ def build_sources(
     if activity is not None:
         finders += [RecentEdits(activity), OpenFiles(activity, surveyor)]
     finders.append(Similar(files, index.open, surveyor))
-    return Sources([BackgroundSource(finder.name, finder.find, root, executor) for finder in finders], executor, index)
+    built = [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
+    return Sources(built, executor, index, _Watched(root, activity) if activity is not None else None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Watched:
+    """What an editor does in a workspace."""
+
+    root: Path
+    activity: Activity
+
+    def path_of(self, uri: str) -> str | None:
+        """The path by which the sources know a text; None outside the workspace."""
+        return relative_path(self.root, path_of_uri(uri))
 
 
 class _Index:

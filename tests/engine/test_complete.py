@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -204,6 +205,37 @@ async def test_answers_that_are_none(answer: str, source: str, reason: RejectRea
     engine, _ = engine_of(answer, sink=sink)
     assert (await rejected(engine, source)).reason is reason
     assert sink.events[-1].fields["reason"] == reason
+
+
+async def test_an_answer_is_counted_under_its_syntax() -> None:
+    sink = Sink()
+    # Long enough for the thread that looks: an answer never waits for it.
+    engine, _ = engine_of("a + b", sink=sink, delay_ms=200)
+    await completed(engine, "def add(a, b):\n    return $0\n")
+    answered = sink.events[-1].fields
+    assert answered["node_kind"] == "return_statement"
+    assert answered["context_sources"] == ""
+
+
+async def test_what_an_editor_has_open_is_shown_and_counted(tmp_path: Path) -> None:
+    sink = Sink()
+    backend = ScriptedBackend(lambda _: "x")
+    settings = load_settings(environ={"FIMBLE_HOME": str(tmp_path / "home")})
+    (tmp_path / "w").mkdir()
+    engine = build_engine(settings, backend=backend, workspace=tmp_path / "w", sink=sink, in_editor=True)
+    other = (tmp_path / "w" / "other.py").as_uri()
+    unsaved = "".join(f"def total_price_cents_{n}(shelf, item, quantity): ...\n" for n in range(6))
+    here = Document((tmp_path / "w" / "a.py").as_uri(), "python", 1, "shelf, item, quantity = 1, 2, 3\nprice = total_")
+    asked = CompletionRequest(RequestId("r"), here, ByteOffset(len(here.text)), Trigger.INVOKED)
+    try:
+        engine.opened(Document(other, "python", 1, unsaved))
+        await engine.complete(asked)
+        assert sink.events[-1].fields["context_sources"] == "open files"
+        assert "total_price_cents_0" in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
+        engine.closed(other)
+        assert "total_price_cents_0" not in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
+    finally:
+        await engine.aclose()
 
 
 async def test_every_request_is_counted_once_answered_once() -> None:

@@ -43,6 +43,7 @@ class FakeEngine:
         self.workspace = workspace
         self.requests: list[CompletionRequest] = []
         self.warmed: list[tuple[Document, ByteOffset]] = []
+        self.open: dict[str, str] = {}
         self.n_cancelled = 0
         self.is_closed = False
         self.answer: Callable[[CompletionRequest], Completion | Rejection] = answer_with("text")
@@ -68,6 +69,12 @@ class FakeEngine:
         except asyncio.CancelledError:
             self.n_cancelled += 1
             raise
+
+    def opened(self, document: Document) -> None:
+        self.open[document.uri] = document.text
+
+    def closed(self, uri: str) -> None:
+        self.open.pop(uri, None)
 
     async def ready(self) -> ModelInfo:
         await self.may_load.wait()

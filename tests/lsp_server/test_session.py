@@ -396,3 +396,18 @@ async def test_nothing_is_read_ahead_where_completions_are_off(bench: Bench) -> 
     bench.session.cursor_rests("file:///unknown.py", Place(0, 0))
     await asyncio.sleep(0)
     assert bench.engine.warmed == []
+
+
+async def test_the_engine_is_told_what_is_open(bench: Bench) -> None:
+    other, off = "file:///w/b.py", "file:///w/c.md"
+    await bench.begin()
+    await bench.session.take_settings({"completion": {"disabled_languages": "markdown"}})
+    _open(bench, "before\n", other)
+    _open(bench, "secret thoughts\n", off, "markdown")
+    _open(bench)
+    await _ask(bench)
+    assert bench.engine.open == {other: "before\n", URI: "x = \n"}
+    bench.session.close_text(other)
+    assert bench.engine.open == {URI: "x = \n"}
+    _open(bench, "again\n", other)
+    assert bench.engine.open == {URI: "x = \n", other: "again\n"}

@@ -8,7 +8,16 @@ from fimble.core.position import ByteOffset
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import Language, language_for
 from fimble.syntax.parse import SyntaxTree, parse
-from fimble.syntax.scope import CursorScope, Place, begins_block, cursor_scope, first_identifier, first_statement_end
+from fimble.syntax.scope import (
+    PLACEHOLDER,
+    CursorScope,
+    Place,
+    begins_block,
+    cursor_scope,
+    first_identifier,
+    first_statement_end,
+    kind_of_hole,
+)
 
 
 def _language(name: str) -> Language:
@@ -152,3 +161,22 @@ def test_first_identifier() -> None:
     assert first_identifier("  foo_1(bar)") == "foo_1"
     assert first_identifier("1 + größe") == "größe"
     assert first_identifier(") {") is None
+
+
+@pytest.mark.parametrize(
+    ("language_id", "source", "kind"),
+    [
+        ("python", "def add(a, b):\n    return $0\n", "return_statement"),
+        ("python", "x = foo(a, $0)\n", "argument_list"),
+        ("python", "foo.$0\n", "attribute"),
+        ("python", "foo.na$0\n", "attribute"),
+        ("python", "x = 'ab$0'\n", "string_content"),
+        ("python", "# note $0\n", "comment"),
+        ("python", "import os\n$0\n", "module"),
+        ("typescript", "const total = price($0);\n", "arguments"),
+        ("go", "package a\nfunc f() {\n\tg()\n\t$0\n\th()\n}\n", "statement_list"),
+    ],
+)
+def test_a_hole_is_called_by_what_it_is_part_of(language_id: str, source: str, kind: str) -> None:
+    tree = _tree(language_id, source.replace("$0", PLACEHOLDER.decode()))
+    assert kind_of_hole(tree, ByteOffset(source.index("$0"))) == kind
