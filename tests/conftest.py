@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,3 +54,17 @@ def model_path() -> Path:
         if os.environ.get("FIMBLE_REQUIRE_MODEL"):
             pytest.fail(f"the model tests must run here: {error}")
         pytest.skip(f"the default model is not installed (`make model`): {error.message}")
+
+
+@pytest.fixture
+def counted(tmp_path: Path) -> Callable[[Path], list[dict[str, Any]]]:
+    """What was counted under a FIMBLE_HOME: the rows of `fimble telemetry export`, as a user gets them."""
+
+    def rows(home: Path) -> list[dict[str, Any]]:
+        target = tmp_path / "counted.jsonl"
+        environ = {**os.environ, "FIMBLE_HOME": str(home)}
+        command = [sys.executable, "-P", "-m", "fimble.cli.main", "telemetry", "export", str(target)]
+        subprocess.run(command, env=environ, check=True, capture_output=True, timeout=60)
+        return [json.loads(line) for line in target.read_text("utf-8").splitlines()]
+
+    return rows

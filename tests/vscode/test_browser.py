@@ -12,10 +12,10 @@ import shutil
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -36,6 +36,7 @@ SCRIPTED = (
     "off for a file, even when it is closed and opened",
     "off for everything, and on again from the menu",
     "models to choose from",
+    "what is left of an accepted text is measured",
     "what was accepted is counted and shown",
     "a restart leaves one server, a new one",
     "a killed server shows, and comes back",
@@ -60,19 +61,41 @@ N_PARTS = 6  # of the default model on the package index, as models.toml says
 
 
 @pytest.fixture(scope="module")
+def scripted_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
 def scripted(
-    run_scenario: RunScenario,
-    editor: Editor,
-    scripted_settings: dict[str, object],
-    tmp_path_factory: pytest.TempPathFactory,
+    run_scenario: RunScenario, editor: Editor, scripted_settings: dict[str, object], scripted_home: Path
 ) -> Outcome:
-    env = {"FIMBLE_HOME": str(tmp_path_factory.mktemp("home"))}
+    env = {"FIMBLE_HOME": str(scripted_home)}
     return run_scenario("scripted", editor, tag="scripted", env=env, settings=scripted_settings)
 
 
 @pytest.mark.parametrize("check", SCRIPTED)
 def test_scripted(scripted: Outcome, check: str) -> None:
     scripted.expect_passed(check)
+
+
+def test_what_was_done_in_vs_code_is_in_the_counts(
+    scripted: Outcome, scripted_home: Path, counted: Callable[[Path], list[dict[str, Any]]]
+) -> None:
+    """Of what the checks above did: whole by tab, word by word, edited after; exact, and without a word of the code."""
+    scripted.expect_passed("what is left of an accepted text is measured")
+    rows = counted(scripted_home)
+    accepted = [row for row in rows if row["accepted_how"]]
+    (edited,) = [row for row in accepted if row["kept_30s"] == pytest.approx(8 / 9) and not row["is_carried_30s"]]
+    assert (edited["accepted_how"], edited["n_accepted_chars"], edited["n_kept_chars_30s"]) == ("whole", 9, 8)
+    assert edited["is_unmodified_30s"] == 0
+    first = accepted[0]
+    assert (first["accepted_how"], first["n_accepted_chars"], first["kept_30s"]) == ("whole", 9, 1.0)
+    assert [row["language"] for row in accepted[:2]] == ["python", "typescript"]
+    # Word by word to the end of it is all of it.
+    assert any(row["n_accepted_chars"] == 9 and row["accepted_how"] in ("part", "whole") for row in accepted[3:-1])
+    assert all(row["client"].startswith("Visual Studio Code") or "code-server" in row["client"] for row in accepted)
+    assert all(row["is_shown_exact"] == 1 and row["is_accepted_exact"] == 1 for row in accepted)
+    assert "a + " not in str(rows)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,8 @@ import assert from 'node:assert/strict';
 
 const PYTHON = 'def add(a, b):\n    \n';
 const TYPESCRIPT = 'export function greet(name: string): string {\n  \n}\n';
+/** The first measure of what is left is taken half a minute after accepting, by a clock that ticks every two seconds. */
+const MEASURED_MS = 36_000;
 /** Long enough for a suggestion that should not come, after others came in less. */
 const QUIET_MS = 1500;
 
@@ -22,6 +24,7 @@ export const files = {
   'middle.py': 'x = add\n',
   'words.py': PYTHON,
   'escape.py': PYTHON,
+  'kept.py': PYTHON,
   'invoke.py': '# here: \n',
   'language.py': PYTHON,
   'language.ts': TYPESCRIPT,
@@ -187,6 +190,15 @@ export const checks = {
     await bench.page.locator('.monaco-list-row', { hasText: 'qwen2.5-coder-0.5b' }).first().waitFor();
     await bench.screenshot('models');
     await bench.press('Escape');
+  },
+
+  async 'what is left of an accepted text is measured'(bench) {
+    await expectGhost(bench, 'kept.py');
+    await bench.press('Tab', 'Backspace');
+    await bench.type('c');
+    await bench.press('Escape');
+    await bench.save('kept.py', 'def add(a, b):\n    return a + c\n');
+    await bench.page.waitForTimeout(MEASURED_MS);
   },
 
   async 'what was accepted is counted and shown'(bench) {
