@@ -33,6 +33,7 @@ from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
 from fimble.core.position import ByteOffset, ByteRange, TextIndex
 from fimble.engine import gate
 from fimble.engine.events import NodeKinds, Notes, Reporter
+from fimble.engine.explain import Explanation, explain
 from fimble.engine.flight import Flight, write
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer, Recall, typed_into
@@ -145,6 +146,20 @@ class Engine:
         """
         info = await self._backend.describe()
         return await self._prompting.full(request, await self._gather(request), info)
+
+    async def explain(self, request: CompletionRequest) -> Explanation:
+        """What the model would see for a request, with all that the sources can find.
+
+        Raises:
+            FimbleError: the model is not to be had.
+        """
+        info = await self._backend.describe()
+        if self._upkeep:
+            await self._upkeep.settle(request)
+        context = await self._gather(request)
+        prompt = await self._prompting.full(request, context, info)
+        (n_cached,) = await self._backend.n_cached([prompt])
+        return explain(prompt, context.chunks, n_cached)
 
     async def warm(self, document: Document, cursor: ByteOffset) -> None:
         """Bring the surroundings of a cursor into the model's cache; quietly does nothing where that is impossible."""

@@ -128,6 +128,15 @@ def place(position: types.Position) -> Place:
     return Place(position.line, position.character)
 
 
+def place_of(raw: object) -> Place | None:
+    """A position as it came in a command's arguments; None where it is none."""
+    position = _mapping(raw)
+    line, character = position.get("line"), position.get("character")
+    if not isinstance(line, int) or not isinstance(character, int) or line < 0 or character < 0:
+        return None
+    return Place(line, character)
+
+
 def edits(changes: Sequence[types.TextDocumentContentChangeEvent]) -> list[Edit]:
     """Changes in the order the client made them."""
     return [

@@ -12,6 +12,7 @@ from fimble.core.errors import FimbleError
 from fimble.core.flow import Completion, CompletionRequest, Document, ModelInfo, Rejection
 from fimble.core.ports import CompletionWatcher, EventSink
 from fimble.core.position import ByteOffset
+from fimble.engine.explain import Explanation
 from fimble.engine.settings import Settings
 
 
@@ -20,6 +21,10 @@ class CompletionEngine(Protocol):
 
     async def complete(self, request: CompletionRequest) -> Completion | Rejection:
         """Answer one request; expected failures are Rejections. Cancelling the task stops the model."""
+        ...
+
+    async def explain(self, request: CompletionRequest) -> Explanation:
+        """What the model would see. Raises FimbleError where there is no model."""
         ...
 
     async def warm(self, document: Document, cursor: ByteOffset) -> None:

@@ -25,6 +25,7 @@ from fimble.core.flow import (
 )
 from fimble.core.ports import Clock
 from fimble.core.position import ByteRange
+from fimble.engine.explain import Explanation
 from fimble.engine.settings import load_settings
 from fimble.lsp_server.client import Client
 from fimble.lsp_server.counting import Counting
@@ -187,6 +188,20 @@ class Session:
         start, old = snapshot.in_client_text(result.replace)
         self.counting.answered(result.request_id, snapshot.uri, snapshot.version, start, old, texts)
         return Answer(result.request_id, texts, result.replace)
+
+    async def explain(self, snapshot: Snapshot) -> Explanation:
+        """What the model would see at a place, had it been asked for by hand.
+
+        Raises:
+            FimbleError: completions are off there, or there is no model.
+        """
+        document = snapshot.document
+        room = self._rooms.room_of(self._path_of(document.uri))
+        off = self._off(room, document.uri, snapshot.uri, document.language_id)
+        if off is not None:
+            raise InputError(f"No completions here ({off.value}): the model sees nothing.", mend="Turn them on first.")
+        request = CompletionRequest(RequestId(uuid.uuid4().hex), document, snapshot.cursor, Trigger.INVOKED)
+        return await self._rooms.engine_of(room).explain(request)
 
     def text_changed(self, uri: str) -> None:
         """A text is no longer what it was: what was asked about it is void."""

@@ -1,4 +1,4 @@
-"""workspace/executeCommand: fimble.accepted, enable, disable, status, restart, download."""
+"""workspace/executeCommand: fimble.accepted, enable, disable, status, explain, restart, download."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from fimble.core.errors import FimbleError, InputError
+from fimble.engine.explain import as_fields, as_markdown
 from fimble.lsp_server import convert
 from fimble.lsp_server.switches import Scope
 
@@ -64,6 +65,20 @@ async def status(ls: FimbleServer, arguments: Sequence[Any]) -> Result:
     return _document_status(ls, _text(_options(arguments), "uri"))
 
 
+async def explain(ls: FimbleServer, arguments: Sequence[Any]) -> Result:
+    """What the model sees at a place, as data and as a page for people."""
+    options = _options(arguments)
+    uri = _text(options, "uri")
+    place = convert.place_of(options.get("position"))
+    if uri is None or place is None:
+        raise InputError("fimble.explain needs `uri` and `position`.", mend="See docs/editors.md.")
+    snapshot = ls.session.documents.snapshot(uri, place)
+    if snapshot is None:
+        raise InputError(f"{uri} is not open.", mend="Open it first.")
+    explanation = await ls.session.explain(snapshot)
+    return {**as_fields(explanation), "markdown": as_markdown(explanation)}
+
+
 async def restart(ls: FimbleServer, _arguments: Sequence[Any]) -> Result:
     """Leave the model process and begin anew."""
     await ls.session.restart()
@@ -81,6 +96,7 @@ _COMMANDS: Final[Mapping[str, Callable[[FimbleServer, Sequence[Any]], Awaitable[
     "fimble.enable": enable,
     "fimble.disable": disable,
     "fimble.status": status,
+    "fimble.explain": explain,
     "fimble.restart": restart,
     "fimble.download": download,
 }

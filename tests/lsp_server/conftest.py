@@ -25,6 +25,7 @@ from fimble.core.flow import (
 from fimble.core.ports import EventSink
 from fimble.core.position import ByteOffset, ByteRange
 from fimble.engine.clock import SystemClock
+from fimble.engine.explain import Explanation
 from fimble.engine.settings import Settings
 from fimble.lsp_server import convert
 from fimble.lsp_server.client import Client
@@ -61,6 +62,10 @@ class FakeEngine:
             self.n_cancelled += 1
             raise
         return self.answer(request)
+
+    async def explain(self, request: CompletionRequest) -> Explanation:
+        self.requests.append(request)
+        return Explanation(0, 0, (), ())
 
     async def warm(self, document: Document, cursor: ByteOffset) -> None:
         self.warmed.append((document, cursor))

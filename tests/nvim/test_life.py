@@ -118,11 +118,24 @@ def _alive_other(nvim: Any, before: int) -> bool:
         return False
 
 
+def test_why_by_command(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.edit(tmp_path / "a.py", "def seen_by_the_model(): ...\n\n")
+    nvim.until_ready()
+    nvim.api.command("normal! G")
+    nvim.api.command("Fimble why")
+    nvim.wait(lambda: nvim.text[0].startswith("# What fimble's model sees here"), "the page")
+    assert any(line.endswith("def seen_by_the_model(): ...") for line in nvim.text)
+    assert nvim.api.eval("&filetype") == "markdown"
+    nvim.api.command("Fimble why")
+    nvim.wait(lambda: any("does not serve this buffer" in text for text in nvim.told()), "a refusal")
+
+
 def test_the_commands_words(start_nvim: Start) -> None:
     nvim = start_nvim()
     complete = nvim.api.funcs.getcompletion
     assert complete("Fimble ", "cmdline") == [
-        "disable", "download", "enable", "log", "restart", "status", "trigger",
+        "disable", "download", "enable", "log", "restart", "status", "trigger", "why",
     ]  # fmt: skip
     assert complete("Fimble disable l", "cmdline") == ["language"]
     nvim.api.command("Fimble nonsense")

@@ -36,6 +36,7 @@ SCRIPTED = (
     "off for a file, even when it is closed and opened",
     "off for everything, and on again from the menu",
     "models to choose from",
+    "why this suggestion",
     "what is left of an accepted text is measured",
     "what was accepted is counted and shown",
     "a restart leaves one server, a new one",

@@ -25,6 +25,7 @@ export const files = {
   'words.py': PYTHON,
   'escape.py': PYTHON,
   'kept.py': PYTHON,
+  'why.py': PYTHON,
   'invoke.py': '# here: \n',
   'language.py': PYTHON,
   'language.ts': TYPESCRIPT,
@@ -190,6 +191,18 @@ export const checks = {
     await bench.page.locator('.monaco-list-row', { hasText: 'qwen2.5-coder-0.5b' }).first().waitFor();
     await bench.screenshot('models');
     await bench.press('Escape');
+  },
+
+  async 'why this suggestion'(bench) {
+    await bench.openFile('why.py');
+    await bench.goTo(2, 80);
+    await bench.command('fimble: Why This Suggestion?');
+    const shown = () => bench.page.locator('.monaco-editor').allInnerTexts();
+    await bench.until('the page', async () =>
+      (await shown()).some((text) => /What fimble.s model sees here/.test(text.replaceAll('\u00a0', ' '))) || undefined,
+    );
+    await bench.screenshot('why');
+    await bench.command('View: Revert and Close Editor');
   },
 
   async 'what is left of an accepted text is measured'(bench) {

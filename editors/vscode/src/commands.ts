@@ -3,6 +3,7 @@
 import * as vscode from 'vscode';
 import { examine } from './doctor.js';
 import type { DocumentStatusWatcher } from './documentStatus.js';
+import { explainHere } from './explanation.js';
 import { Failure, asFailure } from './failure.js';
 import { showMenu } from './menu.js';
 import { chooseModel, downloadModel } from './models.js';
@@ -34,6 +35,7 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
     'fimble.enableForFile': () => documents.setFileEnabled(activeDocument().uri, true),
     'fimble.disableForFile': () => documents.setFileEnabled(activeDocument().uri, false),
     'fimble.trigger': () => run('editor.action.inlineSuggest.trigger'),
+    'fimble.explain': () => explainHere(session),
     'fimble.chooseModel': () => chooseModel(parts),
     'fimble.downloadModel': () => downloadModel(parts),
     'fimble.showStatistics': () => showStatistics(parts),

@@ -163,6 +163,24 @@ async def test_download_offline_fails_with_its_mend(start_editor: Start) -> None
     assert "offline" in caught.value.message
 
 
+async def test_why(start_editor: Start, scripted: Scripted, tmp_path: Path) -> None:
+    (tmp_path / "shop.py").write_text("class Shop:\n    def open_at(self, hour): ...\n")
+    editor = await start_editor([scripted(*RETURN)], initialize=False)
+    await editor.initialize(folders=[tmp_path])
+    await editor.until_ready()
+    source = "from shop import Shop\n\nshop = Shop()\nshop.\n"
+    text = editor.open(source, (tmp_path / "main.py").as_uri())
+    why = await editor.command("fimble.explain", {"uri": text.uri, "position": {"line": 3, "character": 5}})
+    [found] = [section for section in why["sections"] if section["source"] == "definitions"]
+    assert "def open_at" in found["text"]
+    assert sum(section["n_tokens"] for section in why["sections"]) == why["n_tokens"]
+    assert why["markdown"].startswith("# What fimble's model sees here")
+    for wrong in ({}, {"uri": text.uri}, {"uri": text.uri, "position": {"line": -1, "character": 0}}):
+        with pytest.raises(JsonRpcException) as caught:
+            await editor.command("fimble.explain", wrong)
+        assert caught.value.code == -32602
+
+
 async def test_dynamic_registration_replaces_the_advertisement(start_editor: Start, scripted: Scripted) -> None:
     editor = await start_editor([scripted(*RETURN)], dynamic=True, options={"ownCommands": True})
     await editor.until_ready()

@@ -54,6 +54,27 @@ local subcommands = {
       end)
     end,
   },
+  why = {
+    run = function()
+      local bufnr = vim.api.nvim_get_current_buf()
+      local client = server.client(bufnr)
+      if not client then
+        vim.notify('fimble: the server does not serve this buffer; see :checkhealth fimble', vim.log.levels.ERROR)
+        return
+      end
+      local place = vim.lsp.util.make_position_params(0, client.offset_encoding)
+      server.command('fimble.explain', { uri = place.textDocument.uri, position = place.position }, function(message, result)
+        if message then
+          vim.notify('fimble: ' .. message, vim.log.levels.ERROR)
+          return
+        end
+        vim.cmd('new')
+        vim.bo.buftype, vim.bo.bufhidden, vim.bo.swapfile = 'nofile', 'wipe', false
+        vim.api.nvim_buf_set_lines(0, 0, -1, false, vim.split(vim.trim(result.markdown), '\n'))
+        vim.bo.filetype, vim.bo.modifiable = 'markdown', false
+      end)
+    end,
+  },
   restart = { run = server.restart },
   download = {
     run = function()
