@@ -51,8 +51,10 @@ try:
 except OSError as error:
     print('refused', error)
 """
-    assert run_python(source).stdout.startswith("refused")
+    printed = run_python(source).stdout
     assert not target.exists()
+    # A checkout below /tmp is out of its sight: what it writes there lands in a /tmp of its own.
+    assert printed.startswith("refused") or target.is_relative_to("/tmp")
 
 
 def test_what_it_writes_to_tmp_stays_inside(tmp_path: Path) -> None:
