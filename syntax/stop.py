@@ -5,12 +5,14 @@ Positions are compared from whichever end of the file the hole does not move, so
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
 import tree_sitter
 
 from fimble.core.position import ByteOffset
+from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
@@ -21,13 +23,15 @@ from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 _MAX_LINE_BYTES = 1_000
 # So much of the suffix surely holds its first line of code, behind blank lines and comments.
 _FOLLOWING_BYTES = 4_000
+# Where a statement begins at the very left, no older error matters in most languages.
+_TOP_LEVEL_LINE = re.compile(rb"\n\r?\n([A-Za-z_@][^\n]*)")
 
 
 class StopVerdict(StrEnum):
     """What the whole text says of a completion that ends here."""
 
     CLEAN = "clean"  # no error anywhere
-    STRONG = "strong"  # only errors that the file has without the cursor's line
+    STRONG = "strong"  # only errors that the file has without the cursor's line, or that stand elsewhere
     WEAK = "weak"  # only errors that the file has with the hole left empty, or without the cursor's line
     NO = "no"  # an error of its own
     UNKNOWN = "unknown"  # too much work to tell
@@ -146,6 +150,7 @@ class StopJudge:
         self._max_work_units = max_work_units
         self._max_cpu_ms = max_cpu_ms
         self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
+        self._nearby: tuple[StopJudge, ...] | None = None
 
     @property
     def hole(self) -> Hole:
@@ -177,7 +182,39 @@ class StopJudge:
             return StopVerdict.NO
         if keys <= without_line:
             return StopVerdict.STRONG
+        if without_line and self._is_clean_nearby(completion):
+            return StopVerdict.STRONG
         return StopVerdict.WEAK if keys <= without_line | with_hole else StopVerdict.NO
+
+    def _is_clean_nearby(self, completion: bytes) -> bool:
+        """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""
+        if self._nearby is None:
+            self._nearby = tuple(
+                StopJudge(
+                    self._language,
+                    self._grammar,
+                    hole,
+                    max_work_units=self._max_work_units,
+                    max_cpu_ms=self._max_cpu_ms,
+                )
+                for hole in self._holes_nearby()
+            )
+        return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._nearby)
+
+    def _holes_nearby(self) -> list[Hole]:
+        """The hole among less: between two lines at the very left, and in a frame that leaves broken siblings out."""
+        hole, holes = self._hole, list[Hole]()
+        starts = [matched.start(1) for matched in _TOP_LEVEL_LINE.finditer(hole.above)]
+        if starts:
+            end = _TOP_LEVEL_LINE.search(hole.below)
+            holes.append(Hole.of(hole.prefix[starts[-1] :], hole.tail + hole.below[: end.start(1) if end else None]))
+        base = self._tree_with_hole()
+        if base is not None:
+            frame = shrink(base, len(hole.above), len(hole.prefix) + hole.line_tail, drop_errors=True)
+            holes.append(Hole.of(frame.left + hole.head, hole.tail + frame.right))
+        return [
+            other for other in holes if len(other.prefix) < len(hole.prefix) or len(other.suffix) < len(hole.suffix)
+        ]
 
     def _tree_with_hole(self) -> SyntaxTree | None:
         if self._hole_tree is None:
