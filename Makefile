@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 CACHE := $(CURDIR)/.cache
 LLAMA := 0.3.36
 SDIST := $(CACHE)/sdist/llama_cpp_python-$(LLAMA).tar.gz
+WHEELS := $(CACHE)/wheels
 MODEL := qwen2.5-coder-0.5b
 # The model process is all that uses a core for long; two jobs suit a small machine.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
 export FIMBLE_SDIST_DIR := $(CACHE)/sdist
+export FIMBLE_WHEEL_DIR := $(WHEELS)
 
 .PHONY: demo test test-fast lint format bench clean install model dev editors
 
@@ -28,7 +30,8 @@ $(VENV)/llama: | $(BIN)/python
 	mkdir -p $(CACHE)/sdist
 	test -f $(SDIST) || $(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(CACHE)/sdist llama-cpp-python==$(LLAMA)
 	@echo "Building llama.cpp (about 4 minutes on 2 cores) ..."
-	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" $(BIN)/python -m pip install --quiet $(SDIST)
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) $(SDIST)
+	$(BIN)/python -m pip install --quiet $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
 	touch $@
 
 $(VENV)/installed: pyproject.toml hatch_build.py $(VENV)/llama

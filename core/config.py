@@ -73,6 +73,9 @@ class CompletionOptions:
         700, "Milliseconds after which an automatic completion stops and what is there counts.", minimum=1
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)
+    look_ahead: bool = _option(
+        True, "Whether the next completion is written in idle time, as if the one on the screen had been accepted."
+    )
     max_file_bytes: int = _option(20_000_000, "Files larger than this get no completions.", minimum=1)
 
 

@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from fimble.context.gather import gather
@@ -34,11 +33,12 @@ from fimble.core.position import ByteOffset, ByteRange, TextIndex
 from fimble.engine import gate
 from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.explain import Explanation, explain
-from fimble.engine.flight import Flight, write
+from fimble.engine.flight import write
 from fimble.engine.prompting import Prompting
-from fimble.engine.reuse import Answer, Recall, typed_into
+from fimble.engine.reuse import Answer
 from fimble.engine.shape import Shaped, shape
 from fimble.engine.stopping import line_mode
+from fimble.engine.traffic import Route, Traffic
 
 _log = logging.getLogger(__name__)
 # Longest that a completion asked for by hand waits for its workspace to be looked through.
@@ -69,16 +69,6 @@ class SourceUpkeep(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Route:
-    """Where a generation goes: all that must be the same for another request to come aboard, but for typed text."""
-
-    uri: str
-    digest: str
-    prefix: str
-    suffix: str
-
-
 class Engine:
     """Completes code. Knows the parts by their ports only."""
 
@@ -100,10 +90,8 @@ class Engine:
         self._reporter = Reporter(sink, clock)
         self._node_kinds = NodeKinds()
         self._clock = clock
-        self._recall = Recall()
-        self._flight: Flight | None = None
-        self._route: _Route | None = None
-        self._reading_on: asyncio.Task[None] | None = None
+        self._traffic = Traffic(backend)
+        self._idle_work: asyncio.Task[None] | None = None
 
     async def ready(self) -> ModelInfo:
         """Load the model.
@@ -184,14 +172,14 @@ class Engine:
             self._upkeep.on_close(uri)
 
     async def rest(self) -> None:
-        """Wait until what an answer left to be read in idle time is read."""
-        if self._reading_on:
-            await asyncio.wait([self._reading_on])
+        """Wait until what an answer left to be done in idle time is done."""
+        if self._idle_work:
+            await asyncio.wait([self._idle_work])
 
     async def aclose(self) -> None:
         """Let go of the model."""
-        if self._reading_on:
-            self._reading_on.cancel()
+        if self._idle_work:
+            self._idle_work.cancel()
         if self._upkeep:
             self._upkeep.close()
         await self._backend.aclose()
@@ -201,41 +189,21 @@ class Engine:
             return self._reject(request, started_ms, refused.reason, refused.detail)
         info = await self._backend.describe()
         context = await self._gather(request)
-        digest = repr((info.model_id, self._config.prompt, self._config.completion, request.trigger))
-        uri = request.document.uri
-        if request.n_candidates == 1 and (known := self._recall.find(uri, digest, context.prefix, context.suffix)):
+        route = self._route(request, context, info)
+        if request.n_candidates == 1 and (known := self._traffic.known(route)):
             return self._from_memory(request, context, info, known, started_ms)
         chosen = await self._prompting.choose(request, context, info)
         prompt = chosen.prompt
         notes.take_sources(prompt, context)
         looking = asyncio.ensure_future(self._node_kinds.look(request))
         asked_ms = self._clock.monotonic_ms() - started_ms
-        route = _Route(uri, digest, context.prefix, context.suffix)
         try:
-            flight, typed = self._board(route, prompt)
-            written = await flight.landing()
-            if not written.text.startswith(typed):
-                # The model went another way than the user after this request came aboard.
-                flight, typed = self._take_off(route, prompt), ""
-                written = await flight.landing()
-            notes.node_kind = self._node_kinds.last_of(uri)
+            written = await self._traffic.write(route, prompt)
+            notes.node_kind = self._node_kinds.last_of(route.uri)
         finally:
             looking.cancel()  # never waited for; what it found until now counts
         stats = written.stats
         self._prompting.pace.learn(stats)
-        if chosen.fuller:
-            self._read_on(chosen.fuller)
-        self._recall.keep(
-            Answer(
-                uri,
-                digest,
-                context.prefix,
-                context.suffix,
-                written.text[len(typed) :],
-                written.confidence,
-                stats.stop_reason,
-            )
-        )
         timings = Timings(
             queue_ms=stats.queue_ms,
             prompt_ms=stats.prompt_ms,
@@ -243,12 +211,13 @@ class Engine:
             total_ms=self._clock.monotonic_ms() - started_ms,
         )
         shaped = shape(
-            written.text[len(typed) :],
+            written.text,
             context.prefix,
             context.suffix,
             prompt.stop.line_mode,
             is_cut=stats.stop_reason in _CUT,
         )
+        self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
         if isinstance(shaped, RejectReason):
             return Rejection(
                 request.request_id,
@@ -315,30 +284,33 @@ class Engine:
             source=AnswerSource.CACHE if rest == answer.text else AnswerSource.TYPE_THROUGH,
         )
 
-    def _board(self, route: _Route, prompt: Prompt) -> tuple[Flight, str]:
-        """The generation under way if the user typed along with it, and what was typed; else a new one."""
-        if self._flight and self._route and not self._flight.is_over:
-            typed = typed_into(self._route.prefix, route.prefix)
-            is_same = (route.uri, route.digest, route.suffix) == (
-                self._route.uri,
-                self._route.digest,
-                self._route.suffix,
-            )
-            if is_same and typed is not None and self._flight.agrees_with(typed):
-                return self._flight, typed
-        return self._take_off(route, prompt), ""
+    def _use_idle_time(self, fuller: Prompt | None, ahead: CompletionRequest | None) -> None:
+        """Read the full surroundings, then write what comes after the answer. Any request interrupts this."""
+        if self._idle_work:
+            self._idle_work.cancel()
+        self._idle_work = asyncio.create_task(self._work_ahead(fuller, ahead))
 
-    def _take_off(self, route: _Route, prompt: Prompt) -> Flight:
-        """Start a generation. One for the same file that nobody will want any more stops."""
-        if self._flight and self._route and self._route.uri == route.uri:
-            self._flight.stop_if_forsaken()
-        self._flight, self._route = Flight(self._backend, prompt), route
-        return self._flight
+    async def _work_ahead(self, fuller: Prompt | None, ahead: CompletionRequest | None) -> None:
+        try:
+            if fuller:
+                await self._backend.warm(fuller)
+            if ahead and self._config.completion.look_ahead:
+                await self._answer_ahead(ahead)
+        except FimbleError as error:
+            _log.info("no work ahead: %s", error.message)
 
-    def _read_on(self, prompt: Prompt) -> None:
-        """Read the full surroundings in idle time. The model process drops this for any request."""
-        if self._reading_on is None or self._reading_on.done():
-            self._reading_on = asyncio.create_task(self._warm(prompt))
+    async def _answer_ahead(self, request: CompletionRequest) -> None:
+        """Have the answer ready that will be wanted once the last one is accepted, or typed."""
+        context = await self._gather(request)
+        info = await self._backend.describe()
+        route = self._route(request, context, info)
+        if self._traffic.known(route) is None:
+            chosen = await self._prompting.choose(request, context, info)
+            await self._traffic.write_ahead(route, chosen.prompt)
+
+    def _route(self, request: CompletionRequest, context: Context, info: ModelInfo) -> Route:
+        digest = repr((info.model_id, self._config.prompt, self._config.completion, request.trigger))
+        return Route(request.document.uri, digest, context.prefix, context.suffix)
 
     async def _warm(self, prompt: Prompt) -> None:
         try:
@@ -391,6 +363,18 @@ def _with_popup_item(request: CompletionRequest) -> CompletionRequest:
     start, end = index.to_char(item.replace.start), index.to_char(item.replace.end)
     document = dataclasses.replace(request.document, text=text[:start] + item.text + text[end:])
     cursor = ByteOffset(item.replace.start + len(item.text.encode("utf-8", "surrogatepass")))
+    return dataclasses.replace(request, document=document, cursor=cursor)
+
+
+def _accepted(request: CompletionRequest, shaped: Shaped) -> CompletionRequest | None:
+    """The request that an editor makes once an answer is accepted; None where only a person would ask again."""
+    if request.trigger is Trigger.INVOKED or request.popup_item or request.n_candidates > 1:
+        return None
+    text = request.document.text
+    at = TextIndex(text).to_char(request.cursor)
+    after = text[at + shaped.n_replaced_chars :]
+    document = dataclasses.replace(request.document, text=text[:at] + shaped.text + after)
+    cursor = ByteOffset(request.cursor + len(shaped.text.encode("utf-8", "surrogatepass")))
     return dataclasses.replace(request, document=document, cursor=cursor)
 
 

@@ -83,6 +83,11 @@ class Flight:
             if not self._n_waiting and not self._task.done():
                 asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
 
+    async def end(self) -> Written | None:
+        """Wait for the end without being anybody: what it wrote, or None where it was stopped or failed."""
+        await asyncio.wait([self._task])
+        return None if self._task.cancelled() or self._task.exception() else self._task.result()
+
     def stop_if_forsaken(self) -> None:
         """Stop generating if nobody waits for it."""
         if not self._n_waiting:

@@ -142,7 +142,7 @@ def _replay_opener(settings: Settings) -> OpenReplay:
 
 @contextlib.asynccontextmanager
 async def _open_engine_replay(settings: Settings, workspace: Path) -> AsyncGenerator[EngineReplay]:
-    engine = build_engine(settings, workspace=workspace)
+    engine = build_engine(settings, workspace=workspace, in_editor=True)
     try:
         await engine.ready()
         yield EngineReplay(engine)

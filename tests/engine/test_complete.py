@@ -47,6 +47,7 @@ def engine_of(
     answer: str | Callable[[Prompt], str], *, delay_ms: float = 0.0, sink: Sink | None = None, **options: object
 ) -> tuple[Engine, ScriptedBackend]:
     backend = ScriptedBackend(answer if callable(answer) else lambda _: answer, delay_ms=lambda _: delay_ms)
+    options = {"completion__look_ahead": False, **options}  # what a test counts is what it asked for
     layer = Layer("test", {key.replace("__", "."): value for key, value in options.items()})
     return build_engine(load_settings([layer], environ={}), backend=backend, sink=sink), backend
 
@@ -85,6 +86,40 @@ async def test_typing_into_an_answer_needs_no_model() -> None:
     for typed, rest in (("a", " + b"), ("a +", " b"), ("a + ", "b")):
         completion = await completed(engine, f"return {typed}$0\n")
         assert (completion.text, completion.source) == (rest, AnswerSource.TYPE_THROUGH)
+    assert len(backend.prompts) == 1
+
+
+def continues(prompt: Prompt) -> str:
+    """A model that counts on: `n = 1` is followed by `n = 2` on the next line."""
+    text = "".join(segment.text for segment in prompt.segments if not segment.is_marker)
+    number = int(text[-1]) if text[-1:].isdigit() else 0
+    return f"\nn = {number + 1}\n" if number else "1\n"
+
+
+async def test_what_comes_after_an_answer_is_written_in_idle_time() -> None:
+    engine, backend = engine_of(continues, completion__look_ahead=True)
+    first = await completed(engine, "n = $0\n")
+    assert first.text == "1"
+    await engine.rest()
+    n_prompts = len(backend.prompts)
+    accepted = await completed(engine, "n = 1$0\n")
+    assert (accepted.text, accepted.source, accepted.n_generated_tokens) == ("\nn = 2", AnswerSource.CACHE, 0)
+    assert len(backend.prompts) == n_prompts == 2
+
+
+async def test_a_request_stops_what_is_written_ahead() -> None:
+    engine, backend = engine_of("a + b", completion__look_ahead=True, delay_ms=150)
+    await completed(engine, "return $0\n")
+    while len(backend.prompts) < 2:
+        await asyncio.sleep(0.005)
+    await completed(engine, "other $0\n")
+    assert backend.n_cancelled == 1
+
+
+async def test_who_asks_by_hand_gets_no_more_than_that() -> None:
+    engine, backend = engine_of("a + b", completion__look_ahead=True)
+    await completed(engine, "return $0\n", trigger=Trigger.INVOKED)
+    await engine.rest()
     assert len(backend.prompts) == 1
 
 

@@ -33,7 +33,8 @@ def _shared(left: Sequence[int], right: Sequence[int]) -> int:
 
 def make(budget_ms: int) -> tuple[Engine, ColdBackend]:
     backend = ColdBackend(lambda _: "answer")
-    layer = Layer("test", {"prompt.cold_budget_ms": budget_ms, "prompt.max_tokens": 4000})
+    values = {"prompt.cold_budget_ms": budget_ms, "prompt.max_tokens": 4000, "completion.look_ahead": False}
+    layer = Layer("test", values)
     return build_engine(load_settings([layer], environ={}), backend=backend), backend
 
 

@@ -130,7 +130,7 @@ export class Workbench {
 
   /** Chooses a row of the quick input. Not by Enter: what was used last stands on top, and names may begin alike. */
   async #pick(label) {
-    const exact = new RegExp(`^${label.replaceAll(/[.()]/g, '\\$&')}$`);
+    const exact = new RegExp(`^${label.replaceAll(/[.()?]/g, '\\$&')}$`);
     await this.page.locator('.quick-input-list .monaco-list-row a').filter({ hasText: exact }).first().click();
   }
 

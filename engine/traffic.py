@@ -1,0 +1,90 @@
+"""Who waits for which generation: one may serve several requests, and what it wrote is remembered for later ones."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from fimble.core.flow import Prompt
+from fimble.core.ports import ModelBackend
+from fimble.engine.flight import Flight, Written
+from fimble.engine.reuse import Answer, Recall, typed_into
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a generation goes: all that must be the same for another request to come aboard, but for typed text."""
+
+    uri: str
+    digest: str
+    prefix: str
+    suffix: str
+
+
+class Traffic:
+    """The generation under way, and the answers of earlier ones."""
+
+    def __init__(self, backend: ModelBackend) -> None:
+        """Nothing is under way."""
+        self._backend = backend
+        self._recall = Recall()
+        self._flight: Flight | None = None
+        self._route: Route | None = None
+
+    def known(self, route: Route) -> tuple[Answer, str] | None:
+        """The newest answer that applies, and what is left of it."""
+        return self._recall.find(route.uri, route.digest, route.prefix, route.suffix)
+
+    async def write(self, route: Route, prompt: Prompt) -> Written:
+        """What the model writes for a route, by the generation under way if the user typed along with it.
+
+        Raises:
+            ModelError: the weights cannot be used.
+            BackendError: the process that runs them failed.
+        """
+        flight, typed = self._board(route, prompt)
+        written = await flight.landing()
+        if not written.text.startswith(typed):
+            # The model went another way than the user after this request came aboard.
+            flight, typed = self._take_off(route, prompt), ""
+            written = await flight.landing()
+        written = replace(written, text=written.text[len(typed) :])
+        self._keep(route, written)
+        return written
+
+    async def write_ahead(self, route: Route, prompt: Prompt) -> None:
+        """Have an answer ready that nobody asked for yet. The next generation stops this one, unless it is the same."""
+        if written := await self._take_off(route, prompt).end():
+            self._keep(route, written)
+
+    def _board(self, route: Route, prompt: Prompt) -> tuple[Flight, str]:
+        """The generation under way if the user typed along with it, and what was typed; else a new one."""
+        if self._flight and self._route and not self._flight.is_over:
+            typed = typed_into(self._route.prefix, route.prefix)
+            is_same = (route.uri, route.digest, route.suffix) == (
+                self._route.uri,
+                self._route.digest,
+                self._route.suffix,
+            )
+            if is_same and typed is not None and self._flight.agrees_with(typed):
+                return self._flight, typed
+        return self._take_off(route, prompt), ""
+
+    def _take_off(self, route: Route, prompt: Prompt) -> Flight:
+        """Start a generation. One that nobody waits for stops: nobody will want it any more."""
+        if self._flight:
+            self._flight.stop_if_forsaken()
+        self._flight, self._route = Flight(self._backend, prompt), route
+        return self._flight
+
+    def _keep(self, route: Route, written: Written) -> None:
+        self._recall.keep(
+            Answer(
+                route.uri,
+                route.digest,
+                route.prefix,
+                route.suffix,
+                written.text,
+                written.confidence,
+                written.stats.stop_reason,
+            )
+        )
