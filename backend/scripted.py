@@ -12,9 +12,11 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fimble.backend.decode.stop import StopWatch
+from fimble.backend.decode.ending import Ending
+from fimble.backend.decode.guard import guard_for
 from fimble.core.errors import ModelMissingError
 from fimble.core.flow import GenerationStats, ModelInfo, Prompt, StopReason, Token, TokenId
+from fimble.syntax.parse import TreeCache
 
 _MARKERS = {"pre": "<|fim_prefix|>", "suf": "<|fim_suffix|>", "mid": "<|fim_middle|>"}
 _FIRST_MARKER = 256
@@ -88,7 +90,7 @@ class ScriptedBackend:
         )
 
     def generate(self, prompt: Prompt) -> ScriptedGeneration:
-        """The scripted answer, a character at a time, under the prompt's stop rules."""
+        """The scripted answer, a character at a time, ended as a real model's would be."""
         self.prompts.append(prompt)
         delay_ms = self._delay_ms(prompt) if self._delay_ms else 0.0
         return ScriptedGeneration(self, prompt, self._answer(prompt), delay_ms)
@@ -124,19 +126,19 @@ class ScriptedGeneration:
     async def __aiter__(self) -> AsyncIterator[Token]:
         """Characters as tokens."""
         started = time.perf_counter()
-        watch = StopWatch(self._prompt.stop)
+        ending = Ending(self._prompt.stop, guard_for(self._prompt.constraint, TreeCache()))
         reason, n_generated = StopReason.CANCELLED, 0
         try:
             if self._delay_ms:
                 await asyncio.sleep(self._delay_ms / 1000.0)
             for char in self._answer:
-                verdict = watch.push(char)
+                verdict = ending.push(char)
                 n_generated += 1
                 yield Token(TokenId(ord(char) % _FIRST_MARKER), verdict.text, -0.1)
                 if verdict.reason:
                     reason = verdict.reason
                     return
-            reason = StopReason.END_OF_MIDDLE
+            reason = ending.close(StopReason.END_OF_MIDDLE)
         finally:
             self._backend.n_cancelled += reason is StopReason.CANCELLED
             total_ms = (time.perf_counter() - started) * 1000.0
@@ -149,7 +151,7 @@ class ScriptedGeneration:
                 first_token_ms=self._delay_ms,
                 total_ms=total_ms,
                 stop_reason=reason,
-                n_retract_chars=watch.n_retract_chars,
+                n_retract_chars=ending.n_retract_chars,
             )
 
     async def aclose(self) -> None:

@@ -70,7 +70,10 @@ class CompletionOptions:
     )
     max_tokens: int = _option(96, "Tokens a completion may have.", minimum=1)
     time_box_ms: int = _option(
-        700, "Milliseconds after which an automatic completion stops and what is there counts.", minimum=1
+        700,
+        "Milliseconds after which an automatic completion stops and what is there counts; half of it is for writing"
+        " however long reading took.",
+        minimum=1,
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)
     look_ahead: bool = _option(

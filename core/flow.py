@@ -123,14 +123,16 @@ class LineMode(StrEnum):
 class StopRules:
     """When the token stream ends, beside the model's own end markers.
 
-    `stop_line` is the next line of the suffix that says something: writing it again means that the middle is over.
-    `min_indent` is the indentation, in columns, below which a new line lies outside the block being written.
+    `stop_line` is the next line of the suffix that says something, indentation and all, and `rest_of_line` what stands
+    right of the cursor if it says something: writing them again means that the middle is over. `min_indent` is the
+    indentation, in columns, below which a new line lies outside the block being written.
     """
 
     max_new_tokens: int
     line_mode: LineMode
     stop_tokens: tuple[TokenId, ...] = ()
     stop_line: str = ""
+    rest_of_line: str = ""
     min_indent: int = 0
     time_box_ms: float | None = None
 

@@ -12,6 +12,7 @@ from fimble.core.flow import LineMode, RejectReason
 # A suffix line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 _MIN_TELLING_CHARS = 5
 _MIN_LINES_OF_A_LOOP = 3
+_NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 
 
@@ -30,7 +31,9 @@ def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bo
     """
     if not raw:
         return RejectReason.EMPTY
-    text = raw.replace("\r\n", "\n").replace("\r", "\n").rstrip()
+    text = raw.replace("\r\n", "\n").replace("\r", "\n")
+    blanks = "" if is_cut else _blanks_before_rest_of_line(text, suffix)
+    text = text.rstrip()
     if is_cut and line_mode is LineMode.MULTI and "\n" in text.strip():
         text = text.rpartition("\n")[0].rstrip()
     if not text.strip():
@@ -42,9 +45,22 @@ def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bo
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
     shaped = _fit_rest_of_line(text, suffix)
+    if shaped.text == text:
+        shaped = Shaped(text + blanks)
     if not shaped.text.strip():
         return RejectReason.REPEATS_SUFFIX
     return Shaped(_in_file_line_ends(shaped.text, prefix, suffix), shaped.n_replaced_chars)
+
+
+def _blanks_before_rest_of_line(text: str, suffix: str) -> str:
+    """The white space that ends `text`, where the code right of the cursor needs it: its indentation on a line of its
+    own, or the blank between two words.
+    """
+    rest = suffix.partition("\n")[0]
+    if not any(char.isalnum() for char in rest):
+        return ""
+    blanks = text[len(text.rstrip()) :]
+    return blanks if "\n" in blanks or rest[0] not in _NEED_NO_BLANK else ""
 
 
 def _cut_loops(text: str) -> str:

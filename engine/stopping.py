@@ -6,6 +6,7 @@ from fimble.core.config import CompletionOptions
 from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
 
 _TAB_COLUMNS = 4
+_MIN_TELLING_CHARS = 3
 
 
 def stop_rules(
@@ -16,7 +17,8 @@ def stop_rules(
         max_new_tokens=options.max_tokens,
         line_mode=line_mode(prefix, suffix, trigger, options),
         stop_tokens=end_tokens,
-        stop_line=_first_telling_line(suffix),
+        stop_line=_first_line_with_text(suffix.partition("\n")[2]),
+        rest_of_line=_telling_rest_of_line(suffix),
         min_indent=_block_indent(prefix, suffix),
         time_box_ms=options.invoked_time_box_ms if trigger is Trigger.INVOKED else options.time_box_ms,
     )
@@ -44,15 +46,23 @@ def line_mode(prefix: str, suffix: str, trigger: Trigger, options: CompletionOpt
     return LineMode.MULTI if _columns(below) <= _columns(opener) else LineMode.SINGLE
 
 
-def _first_telling_line(suffix: str) -> str:
-    below = suffix.partition("\n")[2]
-    return _first_line_with_text(below).strip()
+def _telling_rest_of_line(suffix: str) -> str:
+    """What stands right of the cursor; empty where it is too short to be told from chance, or only closes brackets."""
+    rest = suffix.partition("\n")[0].rstrip()
+    is_telling = len(rest.strip()) >= _MIN_TELLING_CHARS and any(char.isalnum() for char in rest)
+    return rest if is_telling else ""
 
 
 def _block_indent(prefix: str, suffix: str) -> int:
-    """Columns below which a line lies outside both what the cursor stands in and what follows it."""
+    """Columns below which a line lies outside both what the cursor stands in and what follows it.
+
+    With code right of the cursor the last line of the completion is the one that leads into it, and only what stands
+    below tells how far to the left that may be.
+    """
     here = _columns(prefix.rpartition("\n")[2])
     below = _first_line_with_text(suffix.partition("\n")[2])
+    if any(char.isalnum() for char in suffix.partition("\n")[0]):
+        return _columns(below) if below else 0
     return min(here, _columns(below)) if below else here
 
 

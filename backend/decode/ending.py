@@ -21,7 +21,7 @@ class Ending:
 
     def __init__(self, rules: StopRules, guard: SyntaxGuard | None) -> None:
         """Follow a completion under `rules`."""
-        self._watch = StopWatch(rules)
+        self._watch = StopWatch(rules, guard.may_end if guard else None)
         self._rules = rules
         self._guard = guard
         self._text = ""
@@ -35,12 +35,9 @@ class Ending:
             return self._push_further(text)
         verdict = self._watch.push(text)
         self._take(verdict.text)
-        if verdict.reason is None or self._guard is None:
+        if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
             return verdict
-        if verdict.reason is not StopReason.LINE_END:
-            self.n_retract_chars = self._watch.n_retract_chars
-            return Verdict(verdict.text, self._back_to_an_end(verdict.reason))
         if self._guard.may_end(self._text):
             return verdict
         if self._guard.has_rest_of_line:
@@ -51,12 +48,20 @@ class Ending:
         further = self._push_further(text[len(head) :])
         return Verdict(head + further.text, further.reason)
 
+    @property
+    def has_content(self) -> bool:
+        """Whether anything but white space is written."""
+        return bool(self._text.strip())
+
     def may_stop_here(self) -> bool:
         """Whether the model's own end marker may stand after what is written."""
         return self._guard is None or not self._text.strip() or self._guard.may_end(self._text)
 
     def close(self, reason: StopReason) -> StopReason:
         """The stream ends for another reason; take back what may not stay. Returns the reason to report."""
+        if not self._n_more_lines and self._watch.close(reason) is StopReason.SUFFIX_REACHED:
+            self.n_retract_chars = self._watch.n_retract_chars
+            return StopReason.SUFFIX_REACHED
         if self._guard is None or not self._text.strip():
             return reason
         return self._back_to_an_end(reason)

@@ -1,7 +1,8 @@
-"""When to stop writing: line end, block end, the suffix's own next line. Text in, verdict out."""
+"""When to stop writing: line end, block end, what stands after the cursor. Text in, verdict out."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from fimble.core.flow import LineMode, StopReason, StopRules
@@ -20,68 +21,120 @@ class Verdict:
 class StopWatch:
     """Follows one completion as it grows and says where it ends.
 
-    In multi-line mode a line is judged when it is complete, so text already given out may have to go: `n_retract_chars`
-    counts the trailing characters, of everything kept so far, that the stop takes back.
+    A line is judged when it is complete, so text already given out may have to go: `n_retract_chars` counts the
+    trailing characters, of everything kept so far, that the stop takes back.
+
+    Lines to the left of the block, and the suffix's own next line, end the middle only where the middle could end
+    before them: `may_end`, if given, is asked with the text that would be left. An `else` to the left of the cursor, or
+    a second `}`, is then written on through.
     """
 
-    def __init__(self, rules: StopRules) -> None:
+    def __init__(self, rules: StopRules, may_end: Callable[[str], bool] | None = None) -> None:
         """Follow a completion under `rules`."""
         self._rules = rules
-        self._line = ""
+        self._may_end = may_end
+        self._text = ""
+        self._line_start = 0
         self._n_lines_done = 0
-        self._has_content = False
+        self._line_is_judged = False
+        # Lengths of the text before what may be the rest of the cursor's line: not confirmed yet; the first refuted.
+        self._unconfirmed: int | None = None
+        self._unconfirmed_columns = 0
+        self._first_refuted: int | None = None
         self.n_retract_chars = 0
 
     def push(self, text: str) -> Verdict:
         """Take the next piece of decoded text."""
-        if self._rules.line_mode is LineMode.SINGLE:
-            return self._push_single(text)
-        return self._push_multi(text)
+        kept = ""
+        while text:
+            line, newline, text = text.partition("\n")
+            if not newline:
+                self._text += line
+                kept += line
+                return Verdict(kept, self._leaves_block())
+            self._text += line
+            kept += line
+            if reason := self._leaves_block() or self._reaches_suffix():
+                return Verdict(kept, reason)
+            # A completion may begin with line ends (the cursor stands behind a finished line); the line after counts.
+            if self._rules.line_mode is LineMode.SINGLE and self._text.strip():
+                return Verdict(kept, StopReason.LINE_END)
+            self._text += "\n"
+            kept += "\n"
+            self._line_start = len(self._text)
+            self._n_lines_done += 1
+            self._line_is_judged = False
+        return Verdict(kept, None)
 
-    def _push_single(self, text: str) -> Verdict:
-        # A completion may begin with line ends (the cursor stands behind a finished line); the line after them counts.
-        if not self._has_content:
-            body = text.lstrip()
-            if not body:
-                return Verdict(text, None)
-            self._has_content = True
-            n_blank = len(text) - len(body)
-            head, newline, _ = body.partition("\n")
-            if newline:
-                return Verdict(text[:n_blank] + head, StopReason.LINE_END)
-            return Verdict(text, None)
-        head, newline, _ = text.partition("\n")
-        return Verdict(head, StopReason.LINE_END if newline else None)
+    def close(self, reason: StopReason) -> StopReason:
+        """The stream ends for `reason`, mostly in the middle of a line; returns the reason to report."""
+        left = self._before_rest_of_line()
+        is_own_end = reason is StopReason.END_OF_MIDDLE
+        # The model's own end refutes: it went on to another line and ended there.
+        if left is None and not (is_own_end and self._text[self._line_start :].strip()):
+            left = self._unconfirmed
+        if left is None and not is_own_end:
+            left = self._first_refuted
+        return reason if left is None else self._cut_to(left)
 
-    def _push_multi(self, text: str) -> Verdict:
-        kept: list[str] = []
-        for part in text.splitlines(keepends=True):
-            kept.append(part)
-            self._line += part
-            if self._n_lines_done and (reason := self._leaves_block()):
-                self.n_retract_chars = len(self._line) + 1  # and the line end before it
-                return Verdict("".join(kept), reason)
-            if part.endswith("\n"):
-                reason = self._judge_line()
-                if reason:
-                    self.n_retract_chars = len(self._line) + (1 if self._n_lines_done else 0)
-                    return Verdict("".join(kept), reason)
-                self._n_lines_done += 1
-                self._line = ""
-        return Verdict("".join(kept), None)
+    def _reaches_suffix(self) -> StopReason | None:
+        """Whether the finished line shows that the suffix was reached.
 
-    def _judge_line(self) -> StopReason | None:
-        line = self._line.strip()
-        if self._rules.stop_line and self._n_lines_done and line == self._rules.stop_line:
-            return StopReason.SUFFIX_REACHED
+        It does if it is the suffix's next line. Ending with what stands right of the cursor shows as much only where no
+        further line is wanted: else the line after it must agree, as the same words may end several lines.
+        """
+        rules, line = self._rules, self._text[self._line_start :].rstrip()
+        if not line.strip():
+            return None
+        if self._unconfirmed is not None:
+            if self._follows_rest_of_line(line):
+                return self._cut_to(self._unconfirmed)
+            self._first_refuted = self._unconfirmed if self._first_refuted is None else self._first_refuted
+            self._unconfirmed = None
+        if (left := self._before_rest_of_line()) is not None:
+            if rules.line_mode is LineMode.SINGLE:
+                return self._cut_to(left)
+            self._unconfirmed, self._unconfirmed_columns = left, indent_columns(line)
+        elif self._n_lines_done and self._is_stop_line(line) and self._may_end_at(self._line_start - 1):
+            return self._cut_to(self._line_start - 1)
         return None
+
+    def _before_rest_of_line(self) -> int | None:
+        """Where the rest of the cursor's line begins at the end of the written line, if the middle may end there."""
+        rest, line = self._rules.rest_of_line, self._text[self._line_start :].rstrip()
+        left = self._line_start + len(line) - len(rest)
+        return left if rest and line.endswith(rest) and self._may_end_at(left) else None
+
+    def _follows_rest_of_line(self, line: str) -> bool:
+        if self._rules.stop_line:
+            return self._is_stop_line(line)
+        return indent_columns(line) < self._unconfirmed_columns
+
+    def _is_stop_line(self, line: str) -> bool:
+        stop = self._rules.stop_line
+        is_wanted = bool(stop) and self._rules.line_mode is LineMode.MULTI
+        return is_wanted and line.strip() == stop.strip() and indent_columns(line) == indent_columns(stop)
 
     def _leaves_block(self) -> StopReason | None:
-        line = self._line.rstrip("\r\n")
-        body = line.lstrip(" \t")
-        if body and indent_columns(line) < self._rules.min_indent:
+        """Whether the line begins to the left of the block. Asked once a line, when its indentation is known."""
+        if self._rules.line_mode is LineMode.SINGLE or not self._n_lines_done or self._line_is_judged:
+            return None
+        line = self._text[self._line_start :]
+        if not line.strip():
+            return None
+        self._line_is_judged = True
+        left = self._line_start - 1
+        if indent_columns(line) < self._rules.min_indent and self._may_end_at(left):
+            self._cut_to(left)
             return StopReason.BLOCK_END
         return None
+
+    def _may_end_at(self, length: int) -> bool:
+        return self._may_end is None or self._may_end(self._text[:length])
+
+    def _cut_to(self, length: int) -> StopReason:
+        self.n_retract_chars = len(self._text) - length
+        return StopReason.SUFFIX_REACHED
 
 
 def indent_columns(line: str) -> int:

@@ -16,6 +16,9 @@ from fimble.backend.llama.context import Aborted, LlamaContext
 from fimble.backend.llama.model import LlamaModel
 from fimble.core.flow import GenerationStats, Prompt, StopReason, Token, TokenId
 
+# Of a time box, what writing gets however long reading took.
+_WRITING_SHARE = 0.5
+
 
 class Generation:
     """One token stream. Iterate over it once; `stats` holds when it has ended."""
@@ -68,7 +71,7 @@ class Generation:
                 if n_generated >= rules.max_new_tokens:
                     reason = ending.close(StopReason.MAX_TOKENS)
                     break
-                if rules.time_box_ms is not None and _ms_since(started) > rules.time_box_ms:
+                if ending.has_content and self._is_out_of_time(started, prompt_ms):
                     reason = ending.close(StopReason.TIME_BOX)
                     break
                 if len(context.held(seq)) + 1 >= context.n_ctx:
@@ -90,6 +93,13 @@ class Generation:
                 stop_reason=reason,
                 n_retract_chars=ending.n_retract_chars,
             )
+
+    def _is_out_of_time(self, started: float, prompt_ms: float) -> bool:
+        """Whether the time box is over. Reading a long prompt may take all of it on a busy machine; then a share of it
+        is added for writing, or the wait was for nothing.
+        """
+        box_ms = self._prompt.stop.time_box_ms
+        return box_ms is not None and _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms)
 
     def _other_than_the_end(self, context: LlamaContext) -> sampler.Choice:
         """The likeliest token that is no end marker: the file's syntax does not allow an end here."""

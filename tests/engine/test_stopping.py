@@ -34,9 +34,24 @@ def test_the_option_decides(wanted: LineMode) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "rest_of_line", "min_indent"),
+    [
+        ("        a = $0\n", "", 8),
+        ("        a = f($0)\n", "", 8),  # a bracket tells nothing
+        ("        a = $0 + b(c)\n    return a\n", " + b(c)", 4),  # the line that leads there may lie further left
+        ("        a = $0return a\n", "return a", 0),
+    ],
+)
+def test_code_right_of_the_cursor(source: str, rest_of_line: str, min_indent: int) -> None:
+    prefix, suffix = source.split("$0")
+    rules = stop_rules(prefix, suffix, Trigger.AUTOMATIC, CompletionOptions(), ())
+    assert (rules.rest_of_line, rules.min_indent) == (rest_of_line, min_indent)
+
+
+@pytest.mark.parametrize(
     ("source", "stop_line", "min_indent"),
     [
-        ("def f():\n    a = $0\n\n    return a\n", "return a", 4),
+        ("def f():\n    a = $0\n\n    return a\n", "    return a", 4),
         ("def f():\n    a = $0\n\n\ndef g():\n", "def g():", 0),
         ("def f():\n        a = $0\n", "", 8),
         ("$0", "", 0),

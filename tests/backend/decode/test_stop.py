@@ -17,6 +17,8 @@ def run(rules: StopRules, text: str, n_chars: int) -> tuple[str, StopReason | No
         reason = verdict.reason
         if reason:
             break
+    if reason is None and watch.close(StopReason.END_OF_MIDDLE) is StopReason.SUFFIX_REACHED:
+        reason = StopReason.SUFFIX_REACHED
     return kept[: len(kept) - watch.n_retract_chars] if watch.n_retract_chars else kept, reason
 
 
@@ -33,9 +35,32 @@ SINGLE = StopRules(64, LineMode.SINGLE)
         (StopRules(64, LineMode.MULTI, min_indent=4), "a\n    b\nc()", "a\n    b", StopReason.BLOCK_END),
         (StopRules(64, LineMode.MULTI, min_indent=4), "a\n\n    b\n", "a\n\n    b\n", None),
         (
-            StopRules(64, LineMode.MULTI, stop_line="return x"),
+            StopRules(64, LineMode.MULTI, stop_line="    return x"),
             "x = 1\n    y = 2\n    return x\nz",
             "x = 1\n    y = 2",
+            StopReason.SUFFIX_REACHED,
+        ),
+        # The same words deeper in are another line.
+        (
+            StopRules(64, LineMode.MULTI, stop_line="    return x"),
+            "if y:\n        return x\n    x = 2\n    return x\n",
+            "if y:\n        return x\n    x = 2",
+            StopReason.SUFFIX_REACHED,
+        ),
+        # What stands right of the cursor: one line is wanted, or the stream ends with it, or the line after it agrees.
+        (StopRules(64, LineMode.SINGLE, rest_of_line=" = f(x)"), "a = f(x)\nb", "a", StopReason.SUFFIX_REACHED),
+        (StopRules(64, LineMode.MULTI, rest_of_line=" = f(x)"), "a = f(x)", "a", StopReason.SUFFIX_REACHED),
+        (StopRules(64, LineMode.MULTI, rest_of_line="rn x"), "1\n  return x\n", "1\n  retu", StopReason.SUFFIX_REACHED),
+        (
+            StopRules(64, LineMode.MULTI, rest_of_line="rn x", stop_line="y = 2"),
+            "if x:\n  return x\nif y:\n  return x\ny = 2\nz",
+            "if x:\n  return x\nif y:\n  retu",
+            StopReason.SUFFIX_REACHED,
+        ),
+        (
+            StopRules(64, LineMode.MULTI, rest_of_line="rn x"),
+            "if x:\n    y = 1\n    return x\n\nprint(1)\n",
+            "if x:\n    y = 1\n    retu",
             StopReason.SUFFIX_REACHED,
         ),
     ],
@@ -43,6 +68,36 @@ SINGLE = StopRules(64, LineMode.SINGLE)
 def test_stops(rules: StopRules, text: str, expected: str, reason: StopReason | None, n_chars: int) -> None:
     kept, why = run(rules, text, n_chars)
     assert (kept, why) == (expected, reason)
+
+
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+def test_a_line_left_of_the_block_is_written_on_through_where_the_middle_cannot_end_before_it(n_chars: int) -> None:
+    asked: list[str] = []
+
+    def may_end(text: str) -> bool:
+        asked.append(text)
+        return text.count("(") == text.count(")")
+
+    watch = StopWatch(StopRules(64, LineMode.MULTI, min_indent=4), may_end)
+    text = "f(\n    1,\n)\nmore()\n"
+    verdicts = [watch.push(text[start : start + n_chars]) for start in range(0, len(text), n_chars)]
+    assert next(verdict.reason for verdict in verdicts if verdict.reason) is StopReason.BLOCK_END
+    assert asked[:2] == ["f(\n    1,", "f(\n    1,\n)"]
+
+
+def test_the_models_own_end_in_a_later_line_says_that_the_first_was_not_it() -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI, rest_of_line="count = 0"))
+    watch.push(" even_count = 0\n    odd_")
+    assert watch.close(StopReason.END_OF_MIDDLE) is StopReason.END_OF_MIDDLE
+
+
+def test_cut_off_later_the_first_line_that_led_into_the_rest_is_where_it_ends() -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI, rest_of_line="return x", stop_line="y = 1"))
+    watch.push("1\nreturn x\nother()\nmo")
+    assert (watch.close(StopReason.MAX_TOKENS), watch.n_retract_chars) == (
+        StopReason.SUFFIX_REACHED,
+        len("return x\nother()\nmo"),
+    )
 
 
 @pytest.mark.parametrize(("line", "n_columns"), [("", 0), ("  x", 2), ("\tx", 4), ("  \tx", 4), ("\t\t", 8)])

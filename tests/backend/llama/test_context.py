@@ -101,6 +101,29 @@ def test_a_stop_keeps_the_cache_consistent(model: LlamaModel, context: LlamaCont
     assert resumed == fresh
 
 
+@pytest.mark.parametrize(
+    "source",
+    ["def area(width, height):\n$0\n\n\nprint(area(2, 3))\n", "for (const a of b) {\n$0\n}\n", "\tif (a) {\n$0\n\t}\n"],
+)
+def test_a_time_box_that_reading_used_up_does_not_end_in_white_space(
+    model: LlamaModel, context: LlamaContext, source: str
+) -> None:
+    """On an empty line the first token is the indentation; stopping there shows nothing for all the waiting."""
+    prefix, suffix = source.split("$0")
+    markers = model.fim_tokens()
+    tokens: list[TokenId] = []
+    for name, text in (("pre", prefix), ("suf", suffix), ("mid", "")):
+        marker = model.marker_id(markers[name])
+        assert marker is not None
+        tokens += [marker, *model.tokenize(text)]
+    stream = Generation(model, context, Prompt(tuple(tokens), (), StopRules(64, LineMode.MULTI, time_box_ms=0.001)))
+    text = "".join(token.text for token in stream)
+    assert text.strip()
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.TIME_BOX
+    assert stream.stats.n_generated_tokens < 8
+
+
 def test_an_abort_before_the_start_evaluates_nothing(model: LlamaModel, context: LlamaContext) -> None:
     context.abort()
     text, stream = write(model, context, tokens_of(model, "x = 1"))
