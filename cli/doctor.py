@@ -26,6 +26,9 @@ from fimble.backend.catalog.store import ModelStore
 from fimble.core.errors import FimbleError
 from fimble.engine.settings import Settings, load_settings
 from fimble.engine.wiring import build_engine
+from fimble.syntax.grammar import grammar_for
+from fimble.syntax.languages import languages
+from fimble.syntax.parse_log import LOG_CHANGED_NOTE, log_is_understood
 
 _PROBE_TIMEOUT_S = 180
 _COMFORT_MS = 300.0
@@ -55,7 +58,7 @@ class Finding:
 def doctor(as_json: bool, quick: bool) -> None:
     """Check the installation, the model and this machine's speed."""
     settings = load_settings()
-    checks: list[Callable[[Settings], Finding]] = [_settings, _build, _hardware, _weights, _model]
+    checks: list[Callable[[Settings], Finding]] = [_settings, _build, _hardware, _syntax, _weights, _model]
     if not quick:
         checks.append(_speed)
     findings: list[Finding] = []
@@ -107,6 +110,20 @@ def _hardware(settings: Settings) -> Finding:
         f"suited on the CPU: {suited}"
     )
     return Finding("machine", "ok", detail, facts=asdict(hardware))
+
+
+def _syntax(settings: Settings) -> Finding:
+    known = [language for language in languages() if language.grammar]
+    missing = [language.name for language in known if grammar_for(language) is None]
+    if not log_is_understood():
+        mend = "Install the tree-sitter that fimble names: pip install --force-reinstall fimble"
+        return Finding("syntax", "note", f"{LOG_CHANGED_NOTE[0].upper()}{LOG_CHANGED_NOTE[1:]}.", mend)
+    if missing:
+        return Finding("syntax", "note", f"No grammar could be loaded for {', '.join(missing)}.", "Reinstall fimble.")
+    if settings.config.completion.syntax_check_percent == 0:
+        return Finding("syntax", "ok", "Switched off but for ends (`completion.syntax_check_percent` is 0).")
+    checked = ", ".join(language.name for language in known if language.qualified)
+    return Finding("syntax", "ok", f"every piece of a completion is checked in {checked}")
 
 
 def _weights(settings: Settings) -> Finding:

@@ -79,6 +79,12 @@ class CompletionOptions:
     look_ahead: bool = _option(
         True, "Whether the next completion is written in idle time, as if the one on the screen had been accepted."
     )
+    syntax_check_percent: int = _option(
+        5,
+        "Percent of a completion's time that checking it against the language's grammar, token by token, may take;"
+        " 0 checks only where it ends.",
+        minimum=0,
+    )
     max_file_bytes: int = _option(20_000_000, "Files larger than this get no completions.", minimum=1)
 
 

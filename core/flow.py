@@ -139,11 +139,15 @@ class StopRules:
 
 @dataclass(frozen=True, slots=True)
 class Constraint:
-    """The text around the hole, for decoding that keeps the file's syntax whole."""
+    """The text around the hole, for decoding that keeps the file's syntax whole.
+
+    `left_share` is the share of the request's time that judging every piece may take; at 0 only ends are judged.
+    """
 
     language_id: str
     prefix: str
     suffix: str
+    left_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +176,15 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """One step of decoding. `text` is empty while a character's bytes are incomplete."""
+    """One step of decoding. `text` is empty while a character's bytes are incomplete.
+
+    `n_taken_back` tokens that came before this one did not lead on: they and their texts no longer count.
+    """
 
     token_id: TokenId
     text: str
     logprob: float
+    n_taken_back: int = 0
 
 
 class StopReason(StrEnum):
@@ -198,7 +206,8 @@ class GenerationStats:
     """What a token stream cost. Times count from the arrival in the model process.
 
     `n_retract_chars` is how much of the end of the streamed text the stop takes back: a line that turned out to lie
-    outside the block, or to be the suffix's own.
+    outside the block, or to be the suffix's own. `n_checked` pieces were judged by the language's grammar, `n_rejected`
+    of them refused, and all judging took `constraint_ms`, that of ends included.
     """
 
     n_prompt_tokens: int
@@ -210,6 +219,9 @@ class GenerationStats:
     total_ms: float
     stop_reason: StopReason
     n_retract_chars: int = 0
+    n_checked: int = 0
+    n_rejected: int = 0
+    constraint_ms: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,6 +229,7 @@ class ModelInfo:
     """What the loaded weights say of themselves.
 
     `fim_tokens` maps llama.cpp's names (pre, suf, mid, pad, rep, sep) to the marker texts that the GGUF declares.
+    `note` is a sentence for people about what does not work as it should on this machine, empty if all does.
     """
 
     model_id: str
@@ -228,6 +241,7 @@ class ModelInfo:
     eog_tokens: tuple[TokenId, ...]
     n_gpu_layers: int
     size_bytes: int
+    note: str = ""
 
 
 # 6. What the user gets.
@@ -235,12 +249,17 @@ class ModelInfo:
 
 @dataclass(frozen=True, slots=True)
 class Timings:
-    """Milliseconds from the engine taking the request. `prompt_ms` is the evaluation of the prompt alone."""
+    """Milliseconds from the engine taking the request. `prompt_ms` is the evaluation of the prompt alone.
+
+    `writing_ms` is the time from there to the end of writing, `constraint_ms` how long judging syntax took.
+    """
 
     queue_ms: float
     prompt_ms: float
     first_token_ms: float
     total_ms: float
+    writing_ms: float = 0.0
+    constraint_ms: float = 0.0
 
 
 class AnswerSource(StrEnum):
@@ -256,6 +275,7 @@ class Completion:
     """An answer: put `text` in place of `replace`, which lies within the cursor's line.
 
     `confidence` is the geometric mean of the tokens' probabilities, 0 to 1, None where the backend gives none.
+    `n_refused_pieces` is how often the language's grammar refused what the model would have written.
     """
 
     request_id: RequestId
@@ -270,6 +290,7 @@ class Completion:
     confidence: float | None = None
     source: AnswerSource = AnswerSource.MODEL
     alternatives: tuple[str, ...] = ()
+    n_refused_pieces: int = 0
 
 
 class RejectReason(StrEnum):
@@ -306,6 +327,7 @@ class Rejection:
     n_reused_tokens: int = 0
     n_generated_tokens: int = 0
     error: Exception | None = None
+    n_refused_pieces: int = 0
 
 
 # 7. What is remembered of it.

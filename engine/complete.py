@@ -209,6 +209,8 @@ class Engine:
             prompt_ms=stats.prompt_ms,
             first_token_ms=asked_ms + stats.first_token_ms,
             total_ms=self._clock.monotonic_ms() - started_ms,
+            writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
+            constraint_ms=stats.constraint_ms,
         )
         shaped = shape(
             written.text,
@@ -228,6 +230,7 @@ class Engine:
                 stats.n_prompt_tokens,
                 stats.n_reused_tokens,
                 stats.n_generated_tokens,
+                n_refused_pieces=stats.n_rejected,
             )
         popup_text = request.popup_item.text if request.popup_item else ""
         return Completion(
@@ -242,6 +245,7 @@ class Engine:
             stop_reason=stats.stop_reason,
             confidence=written.confidence,
             alternatives=await self._alternatives(request, context, prompt, shaped, popup_text),
+            n_refused_pieces=stats.n_rejected,
         )
 
     async def _gather(self, request: CompletionRequest) -> Context:

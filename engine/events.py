@@ -65,6 +65,7 @@ class Reporter:
             "n_prompt_tokens": outcome.n_prompt_tokens,
             "n_reused_tokens": outcome.n_reused_tokens,
             "n_generated_tokens": outcome.n_generated_tokens,
+            "n_refused_pieces": outcome.n_refused_pieces,
             **dataclasses.asdict(outcome.timings),
         }
         if isinstance(outcome, Rejection):

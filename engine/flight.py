@@ -35,6 +35,8 @@ async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | Non
     logprobs: list[float] = []
     try:
         async for token in generation:
+            if token.n_taken_back:
+                del texts[-token.n_taken_back :], logprobs[-token.n_taken_back :]
             texts.append(token.text)
             logprobs.append(token.logprob)
     finally:

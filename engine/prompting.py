@@ -83,7 +83,11 @@ class Prompting:
         self, request: CompletionRequest, context: Context, info: ModelInfo, options: PromptOptions
     ) -> Prompt:
         rules = stop_rules(context.prefix, context.suffix, request.trigger, self._config.completion, info.eog_tokens)
-        return await assemble(context, choose_family(info), self._tokenizer, options, rules)
+        prompt = await assemble(context, choose_family(info), self._tokenizer, options, rules)
+        if prompt.constraint is None:
+            return prompt
+        left_share = self._config.completion.syntax_check_percent / 100.0
+        return replace(prompt, constraint=replace(prompt.constraint, left_share=left_share))
 
 
 def _reduced(options: PromptOptions) -> Sequence[PromptOptions]:

@@ -15,6 +15,7 @@ from fimble.core.flow import Completion, CompletionRequest, Document, Rejection,
 from fimble.core.position import CharIndex, TextIndex
 from fimble.evaluation import cceval, official, sandbox
 from fimble.evaluation.answers import Answer, OpenCompleter, answer_of
+from fimble.evaluation.defects import defect_scores
 from fimble.evaluation.metrics import Scores, own_scores
 from fimble.evaluation.programs import missing_runtime, program_for
 from fimble.evaluation.records import Record
@@ -83,6 +84,9 @@ async def _run_record(set_name: str, upstream: Record, spec: SetSpec, open_compl
         total_ms=outcome.timings.total_ms,
         wall_ms=wall_ms,
         answer=answer.text,
+        writing_ms=outcome.timings.writing_ms,
+        constraint_ms=outcome.timings.constraint_ms,
+        n_refused_pieces=outcome.n_refused_pieces,
     )
 
 
@@ -118,6 +122,7 @@ def score(record: Record, spec: SetSpec, answer: Answer) -> tuple[Scores, str | 
     for name in spec.scorers:
         if scorer := _OFFICIAL.get(name):
             scores |= scorer(record, answer)
+    scores |= defect_scores(record, answer)
     parse_ok = syntax_kept(record, answer)
     if parse_ok is not None:
         scores["parse_ok"] = float(parse_ok)

@@ -34,6 +34,13 @@ METRICS = (
     Metric("em_first_line", Kind.RATE, "first line of the stripped answer equals the middle's (ours)"),
     Metric("es", Kind.MEAN, "edit similarity of the stripped texts: rapidfuzz.fuzz.ratio / 100 (ours)"),
     Metric("parse_ok", Kind.RATE, "the file parses without error with the answer in it; over answers given (ours)"),
+    Metric(
+        "adds_error",
+        Kind.RATE,
+        "the answer adds a syntax error (tree-sitter, and Python's indentation); less is better",
+    ),
+    Metric("adds_error_compiler", Kind.RATE, "the same by ast.parse or node --check, where there is one"),
+    Metric("overlap", Kind.RATE, "the answer repeats what follows the cursor, or doubles its bracket; less is better"),
     Metric("pass_at_1", Kind.RATE, "the tests pass with the answer in the hole"),
     Metric("em_bigcode", Kind.RATE, "SantaCoder FIM, bigcode's scorer: the whole answer equals the middle, no strip"),
     Metric("em_qwen", Kind.RATE, "SantaCoder FIM, Qwen's scorer: first line, or second after a line end, stripped"),

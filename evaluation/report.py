@@ -11,7 +11,9 @@ from fimble.evaluation.metrics import METRICS
 from fimble.evaluation.statistics import Estimate
 from fimble.evaluation.summary import ALL_LANGUAGES, Comparison, Row
 
-_MAIN_METRICS = ("em", "em_first_line", "em_qwen", "em_cceval", "es", "parse_ok", "pass_at_1", "empty")
+_MAIN_METRICS = (
+    "em", "em_first_line", "em_qwen", "em_cceval", "es", "parse_ok", "adds_error", "overlap", "pass_at_1", "empty",
+)  # fmt: skip
 _FILE_COLUMNS = 200
 
 
@@ -51,6 +53,8 @@ def _show_set(set_name: str, rows: Sequence[Row], console: Console) -> None:
     table.add_row("written tokens", *(_plain(row.n_generated_tokens) for row in rows))
     table.add_row("ms, median", *(_plain(row.wall_ms) for row in rows))
     table.add_row("ms, p90", *("" if row.wall_ms_p90 is None else f"{row.wall_ms_p90:.0f}" for row in rows))
+    table.add_row("syntax checks, % of writing, median", *(_plain(row.constraint_percent, ".1f") for row in rows))
+    table.add_row("pieces that syntax refused", *(str(row.n_refused_pieces) for row in rows))
     console.print(table)
 
 
@@ -98,5 +102,5 @@ def counted(counts: Mapping[str, int]) -> str:
     return ", ".join(f"{name} {count}" for name, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])))
 
 
-def _plain(estimate: Estimate | None) -> str:
-    return "" if estimate is None else f"{estimate.value:.0f} [{estimate.low:.0f}, {estimate.high:.0f}]"
+def _plain(estimate: Estimate | None, form: str = ".0f") -> str:
+    return "" if estimate is None else f"{estimate.value:{form}} [{estimate.low:{form}}, {estimate.high:{form}}]"

@@ -26,7 +26,8 @@ class RecordResult:
     """One record's outcome. `scores` leaves out what does not apply; `rejection` is None where there was an answer.
 
     `total_ms` is what the completer says it took, `wall_ms` what the caller waited; `test_outcome` is passed, failed, a
-    broken limit, or why nothing was run. `answer` is left out of committed baselines: it often is the set's own text.
+    broken limit, or why nothing was run. `constraint_ms` of `writing_ms` went into judging syntax. `answer` is left out
+    of committed baselines: it often is the set's own text.
     """
 
     set_name: str
@@ -44,6 +45,9 @@ class RecordResult:
     total_ms: float
     wall_ms: float
     answer: str | None = None
+    writing_ms: float = 0.0
+    constraint_ms: float = 0.0
+    n_refused_pieces: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class Row:
     n_generated_tokens: Estimate | None
     wall_ms: Estimate | None
     wall_ms_p90: float | None
+    constraint_percent: Estimate | None
+    n_refused_pieces: int
 
 
 def rows(results: Sequence[RecordResult]) -> list[Row]:
@@ -71,6 +73,10 @@ def _row(set_name: str, part: str, language: str, results: Sequence[RecordResult
         n_generated_tokens=mean([result.n_generated_tokens for result in results]),
         wall_ms=median([result.wall_ms for result in results]),
         wall_ms_p90=percentile([result.wall_ms for result in results], 0.9),
+        constraint_percent=median(
+            [100 * result.constraint_ms / result.writing_ms for result in results if result.writing_ms > 0]
+        ),
+        n_refused_pieces=sum(result.n_refused_pieces for result in results),
     )
 
 

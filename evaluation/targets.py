@@ -32,6 +32,7 @@ BACKENDS: tuple[BackendName, ...] = ("fimble", "llama-server")
 
 # Seconds the model process waits for its first client, and stays after the last.
 _LINGER_S = 15.0
+_NO_TIME_BOX_MS = 600_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +152,8 @@ async def _open_engine_replay(settings: Settings, workspace: Path) -> AsyncGener
 
 
 def _with_lines(settings: Settings, lines: str) -> Settings:
-    completion = dataclasses.replace(settings.config.completion, lines=lines)
+    """For scoring: a set's line mode, and no time box, so that a busy machine waits longer and scores alike."""
+    completion = dataclasses.replace(settings.config.completion, lines=lines, invoked_time_box_ms=_NO_TIME_BOX_MS)
     return dataclasses.replace(settings, config=dataclasses.replace(settings.config, completion=completion))
 
 

@@ -115,7 +115,8 @@ class ModelCare:
             info = await self._rooms.engine_of(room).ready()
             outcome = "ready"
             self._given_up.discard(model_id)
-            self._tell_ready(room, info.name or model_id)
+            name = info.name or model_id
+            self._tell_ready(room, f"{name} ({info.note})" if info.note else name)
         finally:
             bar.end(outcome)
 

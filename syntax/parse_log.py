@@ -24,6 +24,12 @@ _N_TOKENS_REREAD = 3
 # Among so many of the tokens read last are all that touch the end of the text.
 _N_LAST_TOKENS = 12
 
+# What people are told where `log_is_understood` says no.
+LOG_CHANGED_NOTE = (
+    "completions are checked against the language's grammar only where they end:"
+    " the installed tree-sitter logs its work in other words than fimble reads"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:

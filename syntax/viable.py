@@ -41,6 +41,11 @@ class LeftConstraint(StrEnum):
     TOO_LARGE = "the file is too large to be parsed for every completion"
     BROKEN_PREFIX = "the code before the cursor has a syntax error of its own"
 
+    @property
+    def is_on(self) -> bool:
+        """Whether pieces are judged."""
+        return self is LeftConstraint.ON
+
 
 @dataclass(frozen=True, slots=True)
 class _Step:
@@ -122,6 +127,12 @@ class Viability:
         step = self._next_or_known(piece) if self._left else None
         last = self._steps[-1]
         self._steps.append(step or _Step(last.completion + piece, last.n_judged, last.judgement, Growth.ANY))
+        self._judged.clear()
+
+    def skip(self, piece: bytes) -> None:
+        """Take `piece` into the completion without judging it; it is judged together with the next one that is."""
+        last = self._steps[-1]
+        self._steps.append(_Step(last.completion + piece, last.n_judged, last.judgement, Growth.ANY))
         self._judged.clear()
 
     def pop(self) -> bytes:

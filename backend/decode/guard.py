@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 from fimble.core.flow import Constraint
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
@@ -19,6 +21,7 @@ class SyntaxGuard:
         """Judge by `judge`."""
         self._judge = judge
         self.n_judgements = 0
+        self.spent_ms = 0.0
 
     @property
     def has_rest_of_line(self) -> bool:
@@ -36,7 +39,10 @@ class SyntaxGuard:
 
     def _verdict(self, text: str) -> StopVerdict:
         self.n_judgements += 1
-        return self._judge.verdict(text.encode("utf-8", "surrogatepass"))
+        began = time.perf_counter()
+        verdict = self._judge.verdict(text.encode("utf-8", "surrogatepass"))
+        self.spent_ms += (time.perf_counter() - began) * 1000.0
+        return verdict
 
 
 def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | None:

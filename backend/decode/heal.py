@@ -47,10 +47,13 @@ class Healer:
         """Tokens that may come next, or None when any may."""
         return self._index.beginning(self._owed) if self._owed else None
 
+    def new_part(self, piece: bytes) -> bytes:
+        """The part of `piece` that is not owed: what it would add to the text."""
+        return piece[len(self._owed) :]
+
     def take(self, piece: bytes) -> bytes:
         """Account for a written token; returns the part of `piece` that is new."""
-        n_owed = len(self._owed)
-        new = piece[n_owed:]
+        new = self.new_part(piece)
         self._owed = self._owed[len(piece) :]
         return new
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,17 @@ class Choice:
     logprob: float
 
 
-def greedy(logits: npt.NDArray[np.float32], rank: int = 0, allowed: npt.NDArray[np.int64] | None = None) -> Choice:
-    """The likeliest token of `logits`, shape (n_vocab,), or the one at `rank`; of `allowed` ids only, if given.
+def candidates(logits: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64] | None = None) -> Iterator[Choice]:
+    """The tokens of `logits`, shape (n_vocab,), likeliest first; of `allowed` ids only, if given.
 
-    The lowest id wins a tie, so runs agree. Probabilities are among what is allowed. `logits` is written to.
+    The lowest id wins a tie, so runs agree. Probabilities are among all of them, whichever is taken in the end.
+    `logits` is written to.
     """
     among = logits if allowed is None else logits[allowed]
     top = float(among.max())
     log_total = top + float(np.log(np.exp(among - top).sum(dtype=np.float64)))
-    for _ in range(min(rank, len(among) - 1)):
-        among[int(among.argmax())] = -np.inf
-    best = int(among.argmax())
-    token = best if allowed is None else int(allowed[best])
-    return Choice(TokenId(token), float(among[best]) - log_total)
+    for _ in range(len(among)):
+        best = int(among.argmax())
+        token = best if allowed is None else int(allowed[best])
+        yield Choice(TokenId(token), float(among[best]) - log_total)
+        among[best] = -np.inf

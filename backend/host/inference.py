@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 
+from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.host.cores import ThreadChooser, usable_cores
 from fimble.backend.host.protocol import ModelSpec
@@ -21,6 +22,7 @@ from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import FimbleError, InputError
 from fimble.core.flow import ModelInfo, Prompt, Token, TokenId
 from fimble.syntax.parse import TreeCache
+from fimble.syntax.parse_log import LOG_CHANGED_NOTE, log_is_understood
 
 _log = logging.getLogger(__name__)
 
@@ -171,7 +173,8 @@ class Inference:
             return {"dropped": False}
         queue_ms = (time.perf_counter() - job.arrived) * 1000.0
         guard = guard_for(job.prompt.constraint, self._trees)
-        stream = generate.Generation(model, context, job.prompt, guard=guard, queue_ms=queue_ms)
+        constraint = LeftConstraint(job.prompt.constraint, self._trees)
+        stream = generate.Generation(model, context, job.prompt, guard=guard, constraint=constraint, queue_ms=queue_ms)
         for token in stream:
             if job.on_token:
                 job.on_token(token)
@@ -210,6 +213,7 @@ class Inference:
                 eog_tokens=model.end_tokens(),
                 n_gpu_layers=model.n_gpu_layers,
                 size_bytes=model.size_bytes,
+                note="" if log_is_understood() else LOG_CHANGED_NOTE,
             )
         return self._info
 

@@ -27,7 +27,7 @@ from fimble.core.flow import (
 )
 
 # Part of the socket's name: a client never talks to a host of another protocol. Raise it with every change here.
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 _LENGTH = struct.Struct(">I")
 _MAX_CONSTRAINT_CHARS = 400_000
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -117,12 +117,12 @@ def prompt_from_wire(wire: Frame) -> Prompt:
 
 def token_to_wire(token: Token) -> list[Any]:
     """A token as JSON."""
-    return [token.token_id, token.text, token.logprob]
+    return [token.token_id, token.text, token.logprob, token.n_taken_back]
 
 
 def token_from_wire(wire: list[Any]) -> Token:
     """Back from JSON."""
-    return Token(TokenId(wire[0]), wire[1], wire[2])
+    return Token(TokenId(wire[0]), wire[1], wire[2], wire[3])
 
 
 def stats_from_wire(wire: Frame) -> GenerationStats:

@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
-
-import numpy as np
+from dataclasses import dataclass
 
 from fimble.backend.decode import sampler
+from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.ending import Ending
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.heal import Healer
+from fimble.backend.decode.stop import Verdict
 from fimble.backend.decode.text import Utf8Stream
 from fimble.backend.llama.context import Aborted, LlamaContext
 from fimble.backend.llama.model import LlamaModel
-from fimble.core.flow import GenerationStats, Prompt, StopReason, Token, TokenId
+from fimble.core.flow import GenerationStats, LineMode, Prompt, StopReason, Token, TokenId
 
 # Of a time box, what writing gets however long reading took.
 _WRITING_SHARE = 0.5
+# Where the grammar refuses the likeliest token, so many others may be tried, and none much less likely.
+_MAX_CANDIDATES = 8
+_MIN_LOG_RATIO = math.log(0.02)
+# How often a completion may go back to an earlier token that led nowhere.
+_MAX_WAYS_BACK = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Back:
+    """The last `n_tokens` do not lead on: at the place of the first of them `token` must not come again."""
+
+    n_tokens: int
+    token: TokenId
 
 
 class Generation:
@@ -30,60 +45,77 @@ class Generation:
         prompt: Prompt,
         *,
         guard: SyntaxGuard | None = None,
+        constraint: LeftConstraint | None = None,
         queue_ms: float = 0.0,
     ) -> None:
-        """Prepare; nothing is evaluated before the first step. `guard` keeps the file's syntax whole."""
+        """Prepare; nothing is evaluated before the first step.
+
+        `guard` keeps the file's syntax whole where the completion ends, `constraint` on the way there.
+        """
         self._guard = guard
+        self._constraint = constraint
         self._model = model
         self._context = context
         self._prompt = prompt
         self._queue_ms = queue_ms
         self._ends = frozenset(prompt.stop.stop_tokens)
+        self._tokens, self._owed = self._split_last_token()
+        self._written: list[TokenId] = []
+        self._given_out: list[str] = []
+        self._n_chars_to_take_back = 0
+        self._refused: dict[int, set[TokenId]] = {}
+        self._n_ways_back = 0
+        self._begin_text()
         self.stats: GenerationStats | None = None
 
     def __iter__(self) -> Iterator[Token]:
         """Decode. Ends early, with StopReason.CANCELLED in the stats, when the context is aborted."""
         started = time.perf_counter()
-        prompt, context = self._prompt, self._context
-        rules = prompt.stop
-        ending, stream = Ending(rules, self._guard), Utf8Stream()
-        tokens, healer = self._split_last_token()
+        rules, context = self._prompt.stop, self._context
         prompt_ms = first_token_ms = 0.0
-        n_generated = n_reused = 0
+        n_generated = n_reused = n_taken_back = 0
         reason = StopReason.CANCELLED
         try:
-            seq, n_reused = context.place(tokens, rules.max_new_tokens)
-            context.evaluate(seq, tokens[n_reused:])
-            choice = sampler.greedy(context.logits(), prompt.first_choice, healer.allowed())
-            prompt_ms = first_token_ms = _ms_since(started)
+            if self._constraint:
+                self._constraint.start()
+            seq, n_reused = context.place(self._tokens, rules.max_new_tokens)
+            context.evaluate(seq, self._tokens[n_reused:])
             while True:
-                if choice.token in self._ends and not ending.may_stop_here():
-                    choice = self._other_than_the_end(context)
+                choice = self._choose()
+                prompt_ms = prompt_ms or _ms_since(started)
+                first_token_ms = first_token_ms or prompt_ms
+                if isinstance(choice, _Back):
+                    if not self._go_back(seq, choice):
+                        reason = self._ending.close(StopReason.SYNTAX)
+                        break
+                    n_taken_back += choice.n_tokens
+                    continue
                 if choice.token in self._ends:
-                    reason = ending.close(StopReason.END_OF_MIDDLE)
+                    reason = self._ending.close(StopReason.END_OF_MIDDLE)
                     break
                 n_generated += 1
-                verdict = ending.push(stream.push(healer.take(self._model.piece(choice.token))))
-                yield Token(choice.token, verdict.text, choice.logprob)
+                verdict = self._write(choice.token)
+                yield Token(choice.token, verdict.text, choice.logprob, n_taken_back)
+                n_taken_back = self._n_chars_to_take_back = 0
                 if verdict.reason:
                     reason = verdict.reason
                     break
                 if n_generated >= rules.max_new_tokens:
-                    reason = ending.close(StopReason.MAX_TOKENS)
+                    reason = self._ending.close(StopReason.MAX_TOKENS)
                     break
-                if ending.has_content and self._is_out_of_time(started, prompt_ms):
-                    reason = ending.close(StopReason.TIME_BOX)
+                if self._ending.has_content and self._is_out_of_time(started, prompt_ms):
+                    reason = self._ending.close(StopReason.TIME_BOX)
                     break
                 if len(context.held(seq)) + 1 >= context.n_ctx:
-                    reason = ending.close(StopReason.CONTEXT_FULL)
+                    reason = self._ending.close(StopReason.CONTEXT_FULL)
                     break
                 context.evaluate(seq, (choice.token,))
-                choice = sampler.greedy(context.logits(), allowed=healer.allowed())
         except Aborted:
             reason = StopReason.CANCELLED
         finally:
+            constraint, guard = self._constraint, self._guard
             self.stats = GenerationStats(
-                n_prompt_tokens=prompt.n_tokens,
+                n_prompt_tokens=self._prompt.n_tokens,
                 n_reused_tokens=n_reused,
                 n_generated_tokens=n_generated,
                 queue_ms=self._queue_ms,
@@ -91,8 +123,87 @@ class Generation:
                 first_token_ms=self._queue_ms + first_token_ms,
                 total_ms=self._queue_ms + _ms_since(started),
                 stop_reason=reason,
-                n_retract_chars=ending.n_retract_chars,
+                # What was taken back with no token after it to say so goes with the rest.
+                n_retract_chars=self._ending.n_retract_chars + self._n_chars_to_take_back,
+                n_checked=constraint.n_checked if constraint else 0,
+                n_rejected=constraint.n_rejected if constraint else 0,
+                constraint_ms=(constraint.spent_ms if constraint else 0.0) + (guard.spent_ms if guard else 0.0),
             )
+
+    def _choose(self) -> sampler.Choice | _Back:
+        """The likeliest token that may come next; or how far to go back where none does."""
+        place = len(self._written)
+        refused = self._refused.get(place, ())
+        choices = sampler.candidates(self._context.logits(), self._healer.allowed())
+        n_tried, least = 0, -math.inf
+        for rank, choice in enumerate(choices):
+            if place == 0 and rank < self._prompt.first_choice:
+                continue
+            if choice.token in self._ends:
+                if self._ending.may_stop_here():
+                    return choice
+                continue
+            if choice.token in refused:
+                continue
+            if n_tried == _MAX_CANDIDATES or (choice.logprob < least and self._may_go_back(1)):
+                break
+            back = self._try(choice.token)
+            if back is None:
+                return choice
+            if back.n_tokens:
+                return back
+            least = max(least, choice.logprob + _MIN_LOG_RATIO)
+            n_tried += 1
+        return _Back(1, self._written[-1] if self._written else self._tokens[-1])
+
+    def _try(self, token: TokenId) -> _Back | None:
+        """Give a token to the grammar; None if it is taken. A line end where the completion ends need not be asked."""
+        if self._constraint is None or not self._constraint.is_on:
+            return None
+        piece = self._healer.new_part(self._model.piece(token))
+        if self._ends_the_only_line(piece):
+            return None
+        refusal = self._constraint.push(piece)
+        if refusal is None:
+            return None
+        return _Back(refusal.n_back, self._written[-refusal.n_back] if refusal.n_back else token)
+
+    def _ends_the_only_line(self, piece: bytes) -> bool:
+        is_line_end = self._prompt.stop.line_mode is LineMode.SINGLE and piece.lstrip(b" \t\r").startswith(b"\n")
+        return is_line_end and self._ending.has_content and self._ending.may_stop_here()
+
+    def _write(self, token: TokenId) -> Verdict:
+        verdict = self._ending.push(self._stream.push(self._healer.take(self._model.piece(token))))
+        self._written.append(token)
+        self._given_out.append(verdict.text)
+        return verdict
+
+    def _begin_text(self) -> None:
+        self._ending, self._stream = Ending(self._prompt.stop, self._guard), Utf8Stream()
+        self._healer = Healer(self._owed, self._model.piece_index)
+
+    def _may_go_back(self, n_tokens: int) -> bool:
+        return n_tokens <= len(self._written) and self._n_ways_back < _MAX_WAYS_BACK
+
+    def _go_back(self, seq: int, back: _Back) -> bool:
+        """Stand again where the first of the refused tokens was chosen; False if that may not be."""
+        if not self._may_go_back(back.n_tokens):
+            return False
+        self._n_ways_back += 1
+        kept = self._written[: -back.n_tokens]
+        self._n_chars_to_take_back += sum(map(len, self._given_out[len(kept) :]))
+        self._refused = {place: tokens for place, tokens in self._refused.items() if place <= len(kept)}
+        self._refused.setdefault(len(kept), set()).add(back.token)
+        if self._constraint:
+            self._constraint.take_back(back.n_tokens)
+        self._written, self._given_out = [], []
+        self._begin_text()
+        for token in kept:
+            self._write(token)
+        tokens = (*self._tokens, *kept)
+        self._context.cut(seq, len(tokens) - 1)
+        self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
+        return True
 
     def _is_out_of_time(self, started: float, prompt_ms: float) -> bool:
         """Whether the time box is over. Reading a long prompt may take all of it on a busy machine; then a share of it
@@ -101,17 +212,12 @@ class Generation:
         box_ms = self._prompt.stop.time_box_ms
         return box_ms is not None and _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms)
 
-    def _other_than_the_end(self, context: LlamaContext) -> sampler.Choice:
-        """The likeliest token that is no end marker: the file's syntax does not allow an end here."""
-        logits = context.logits()
-        logits[list(self._ends)] = -np.inf
-        return sampler.greedy(logits)
-
-    def _split_last_token(self) -> tuple[tuple[TokenId, ...], Healer]:
+    def _split_last_token(self) -> tuple[tuple[TokenId, ...], bytes]:
+        """The tokens to evaluate, and the bytes that the answer must begin with instead of the last one."""
         tokens = self._prompt.tokens
         if not self._prompt.heals or len(tokens) < 2:
-            return tokens, Healer(b"", self._model.piece_index)
-        return tokens[:-1], Healer(self._model.piece(tokens[-1]), self._model.piece_index)
+            return tokens, b""
+        return tokens[:-1], self._model.piece(tokens[-1])
 
 
 def warm(context: LlamaContext, tokens: tuple[TokenId, ...]) -> None:

@@ -39,7 +39,14 @@ def test_the_json_object_is_the_documented_one(script: Path, tmp_path: Path) -> 
     assert answer["replace"] == {"start": 10, "end": 10}
     assert answer["rejection"] is None
     assert answer["model"] == "scripted"
-    assert set(answer["timings"]) == {"queue_ms", "prompt_ms", "first_token_ms", "total_ms"}  # type: ignore[call-overload]
+    assert set(answer["timings"]) == {
+        "queue_ms",
+        "prompt_ms",
+        "first_token_ms",
+        "total_ms",
+        "writing_ms",
+        "constraint_ms",
+    }  # type: ignore[call-overload]
     assert {"n_prompt_tokens", "n_reused_tokens", "n_generated_tokens"} < set(answer)
 
 

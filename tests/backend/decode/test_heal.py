@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fimble.backend.decode.heal import Healer, PieceIndex
-from fimble.backend.decode.sampler import greedy
+from fimble.backend.decode.sampler import candidates
 
 PIECE = st.binary(min_size=0, max_size=4).map(lambda raw: bytes(b % 3 + 97 for b in raw))
 VOCABULARY = st.lists(PIECE, max_size=30)
@@ -40,11 +41,8 @@ def test_bytes_of_ones_have_no_successor() -> None:
     assert PieceIndex([b"\xff\xff", b"a"]).beginning(b"\xff").tolist() == [0]
 
 
-def test_greedy_keeps_to_what_is_allowed_and_to_the_rank() -> None:
+def test_candidates_come_by_probability_and_only_what_is_allowed() -> None:
     logits = np.array([1.0, 5.0, 3.0, 3.0], dtype=np.float32)
-    assert greedy(logits.copy()).token == 1
-    assert greedy(logits.copy(), 1).token == 2, "the lowest id wins a tie"
-    assert greedy(logits.copy(), 2).token == 3
-    assert greedy(logits.copy(), allowed=np.array([3, 0])).token == 3
-    only = greedy(logits.copy(), 5, np.array([0]))
-    assert (only.token, only.logprob) == (0, 0.0)
+    assert [choice.token for choice in candidates(logits.copy())] == [1, 2, 3, 0], "the lowest id wins a tie"
+    assert [choice.token for choice in candidates(logits.copy(), np.array([3, 0]))] == [3, 0]
+    assert sum(np.exp(choice.logprob) for choice in candidates(logits.copy())) == pytest.approx(1.0)

@@ -1,0 +1,137 @@
+"""The decode loop over a vocabulary of a few pieces: next candidates, ways back, and what the reader of it sees."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from fimble.backend.decode.constraint import LeftConstraint
+from fimble.backend.decode.guard import guard_for
+from fimble.backend.decode.heal import PieceIndex
+from fimble.backend.llama.generate import Generation
+from fimble.core.flow import Constraint, LineMode, Prompt, StopReason, StopRules, TokenId
+from fimble.syntax.parse import TreeCache
+
+PIECES = (b"<end>", b"foo", b"(", b")", b"a", b" ]", b"\n", b",", b" =", b"b")
+END = TokenId(0)
+PROMPT = (TokenId(1), TokenId(8))
+
+
+class FakeModel:
+    """A vocabulary."""
+
+    piece_index = PieceIndex(PIECES)
+
+    def piece(self, token: TokenId) -> bytes:
+        return PIECES[token]
+
+
+class FakeContext:
+    """Answers each text so far with the preferences a test gives; remembers what it was made to forget."""
+
+    n_ctx = 1_000
+
+    def __init__(self, wishes: dict[bytes, list[bytes]]) -> None:
+        self._wishes = wishes
+        self._held: list[TokenId] = []
+        self.n_evaluated = 0
+
+    def place(self, tokens: tuple[TokenId, ...], n_room: int) -> tuple[int, int]:
+        self._held = []
+        return 0, 0
+
+    def held(self, seq: int) -> tuple[TokenId, ...]:
+        return tuple(self._held)
+
+    def cut(self, seq: int, n_keep: int) -> None:
+        del self._held[n_keep:]
+
+    def evaluate(self, seq: int, tokens: tuple[TokenId, ...]) -> None:
+        self._held.extend(tokens)
+        self.n_evaluated += len(tokens)
+
+    def logits(self) -> npt.NDArray[np.float32]:
+        written = b"".join(PIECES[token] for token in self._held[len(PROMPT) :])
+        made = np.full(len(PIECES), -20.0, dtype=np.float32)
+        for rank, piece in enumerate(self._wishes.get(written, [b"<end>"])):
+            made[PIECES.index(piece)] = 5.0 - rank
+        return made
+
+
+def decode(
+    wishes: dict[bytes, list[bytes]], source: str = "x = $0\n", *, share: float = 1.0, n_max: int = 24
+) -> tuple[str, list[int], Generation, FakeContext]:
+    prefix, suffix = source.split("$0")
+    hole = Constraint("python", prefix, suffix, share)
+    prompt = Prompt(PROMPT, (), StopRules(n_max, LineMode.SINGLE, (END,)), hole)
+    trees = TreeCache()
+    context = FakeContext(wishes)
+    stream = Generation(
+        cast(Any, FakeModel()),
+        cast(Any, context),
+        prompt,
+        guard=guard_for(hole, trees),
+        constraint=LeftConstraint(hole, trees),
+    )
+    texts: list[str] = []
+    ways_back: list[int] = []
+    for token in stream:
+        if token.n_taken_back:
+            del texts[-token.n_taken_back :]
+            ways_back.append(token.n_taken_back)
+        texts.append(token.text)
+    text = "".join(texts)
+    assert stream.stats is not None
+    n_retract = stream.stats.n_retract_chars
+    return text[: len(text) - n_retract], ways_back, stream, context
+
+
+def test_the_next_candidate_comes_where_the_grammar_refuses_the_likeliest() -> None:
+    text, ways_back, stream, _ = decode({b"": [b"foo"], b"foo": [b" ]", b"("], b"foo(": [b")"], b"foo()": [b"\n"]})
+    assert (text, ways_back) == ("foo()", [])
+    assert stream.stats is not None
+    assert (stream.stats.n_rejected, stream.stats.stop_reason) == (1, StopReason.LINE_END)
+    assert stream.stats.n_checked >= 4
+    assert stream.stats.constraint_ms > 0
+
+
+def test_switched_off_the_likeliest_is_written_and_only_the_end_is_judged() -> None:
+    wishes = {b"": [b"foo"], b"foo": [b" ]", b"("], b"foo ]": [b"\n"]}
+    text, _, stream, _ = decode(wishes, share=0.0)
+    assert text == ""
+    assert stream.stats is not None
+    assert (stream.stats.n_checked, stream.stats.stop_reason) == (0, StopReason.SYNTAX)
+
+
+def test_where_no_likely_token_leads_on_the_one_before_is_taken_back() -> None:
+    wishes = {
+        b"": [b"foo"],
+        b"foo": [b"(", b"\n"],
+        b"foo(": [b" ]"],  # and nothing else within reach
+        b"foo(a": [b"\n"],
+    }
+    text, ways_back, stream, _ = decode(wishes)
+    assert (text, ways_back) == ("foo", [1])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.LINE_END
+
+
+def test_no_more_than_a_few_ways_back_and_never_for_ever() -> None:
+    wishes = {b"foo(" * n: [b"foo"] for n in range(8)} | {b"foo(" * n + b"foo": [b"(", b" ]"] for n in range(8)}
+    wishes[b"foo(" * 3] = [b" ]"]
+    text, _, stream, context = decode(wishes)
+    assert stream.stats is not None
+    assert stream.stats.stop_reason in (StopReason.SYNTAX, StopReason.LINE_END, StopReason.END_OF_MIDDLE)
+    assert context.n_evaluated < 60
+    assert text.count("(") == text.count(")")
+
+
+def test_a_way_back_at_the_very_end_takes_the_streamed_text_with_it() -> None:
+    """The last thing that happens is going back: no later token could say so, the stats must."""
+    wishes = {b"": [b"foo"], b"foo": [b"(", b"<end>"], b"foo(": [b" ]"]}
+    text, ways_back, stream, _ = decode(wishes)
+    assert (text, ways_back) == ("foo", [])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.END_OF_MIDDLE
