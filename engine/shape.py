@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from fimble.core.flow import LineMode, RejectReason
+from fimble.engine.indentation import fit_indentation
 
 # A suffix line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 _MIN_TELLING_CHARS = 5
@@ -38,6 +39,7 @@ def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bo
         text = text.rpartition("\n")[0].rstrip()
     if not text.strip():
         return RejectReason.BLANK
+    text = fit_indentation(_without_doubled_start(text, prefix), prefix, suffix)
     text = _cut_loops(text)
     text = _drop_suffix_lines(text, suffix)
     if not text.strip():
@@ -61,6 +63,21 @@ def _blanks_before_rest_of_line(text: str, suffix: str) -> str:
         return ""
     blanks = text[len(text.rstrip()) :]
     return blanks if "\n" in blanks or rest[0] not in _NEED_NO_BLANK else ""
+
+
+def _without_doubled_start(text: str, prefix: str) -> str:
+    """Drop what stands before the cursor already: blank lines below a blank line, and the line's own indentation."""
+    above, _, line_head = prefix.rpartition("\n")
+    if line_head.strip() or not above:
+        return text
+    body = text.lstrip()
+    begun = text[: len(text) - len(body)]
+    line_above = above.rpartition("\n")[2].rstrip("\r")
+    if "\n" in begun:
+        return text if line_above.strip() else begun.rpartition("\n")[2] + body
+    is_finished = line_above.rstrip().endswith((";", "}", ")"))
+    stands_at_cursor = line_above[: len(line_above) - len(line_above.lstrip())] == line_head
+    return body if line_head and begun == line_head and is_finished and stands_at_cursor else text
 
 
 def _cut_loops(text: str) -> str:

@@ -63,6 +63,8 @@ def _block_indent(prefix: str, suffix: str) -> int:
     below = _first_line_with_text(suffix.partition("\n")[2])
     if any(char.isalnum() for char in suffix.partition("\n")[0]):
         return _columns(below) if below else 0
+    if below and not _columns(below) and here and not suffix.partition("\n")[2].partition("\n")[0].strip():
+        return 1  # a blank line, then the top level: what is written at the top level comes after the block
     return min(here, _columns(below)) if below else here
 
 

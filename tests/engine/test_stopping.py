@@ -52,7 +52,8 @@ def test_code_right_of_the_cursor(source: str, rest_of_line: str, min_indent: in
     ("source", "stop_line", "min_indent"),
     [
         ("def f():\n    a = $0\n\n    return a\n", "    return a", 4),
-        ("def f():\n    a = $0\n\n\ndef g():\n", "def g():", 0),
+        ("def f():\n    a = $0\n\n\ndef g():\n", "def g():", 1),  # the top level lies behind a blank line
+        ("def f():\n    a = $0\nb = 1\n", "b = 1", 0),
         ("def f():\n        a = $0\n", "", 8),
         ("$0", "", 0),
     ],
