@@ -112,7 +112,7 @@ async def test_a_request_stops_what_is_written_ahead() -> None:
     await completed(engine, "return $0\n")
     while len(backend.prompts) < 2:
         await asyncio.sleep(0.005)
-    await completed(engine, "other $0\n")
+    await completed(engine, "other = $0\n")
     assert backend.n_cancelled == 1
 
 
