@@ -67,23 +67,29 @@ class Wire:
                     future.set_result(message)
 
 
-async def run(arguments: argparse.Namespace) -> dict[str, Any]:
-    """One measurement."""
+async def start(model: str | None = None, root_uri: str | None = None) -> tuple[asyncio.subprocess.Process, Wire]:
+    """A server with its model loaded."""
     process = await asyncio.create_subprocess_exec(
         *SERVER, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
     )
     wire = Wire(process)
-    options = {"settings": {"model": {"id": arguments.model}} if arguments.model else {}}
+    options = {"settings": {"model": {"id": model}} if model else {}}
     capabilities = {"general": {"positionEncodings": ["utf-16"]}}
     await wire.request(
         "initialize",
-        {"processId": None, "rootUri": None, "capabilities": capabilities, "initializationOptions": options},
+        {"processId": None, "rootUri": root_uri, "capabilities": capabilities, "initializationOptions": options},
     )[1]
     wire.notify("initialized", {})
     while "ready" not in wire.states:
         if "error" in wire.states:
             raise SystemExit("the model cannot be loaded; see `fimble doctor`")
         await asyncio.sleep(0.05)
+    return process, wire
+
+
+async def run(arguments: argparse.Namespace) -> dict[str, Any]:
+    """One measurement."""
+    process, wire = await start(arguments.model)
     below = "".join(f"\ndef f{i}(x):\n    return x * {i}\n" for i in range(arguments.lines_below // 3))
     wire.notify("textDocument/didOpen", {"textDocument": _document(below)})
     lags: list[float] = []
@@ -106,8 +112,8 @@ async def run(arguments: argparse.Namespace) -> dict[str, Any]:
         "cancelled": sum("error" in message for message in answers),
         "lag_ms": {
             "n": len(lags),
-            "p50": _percentile(lags, 0.5),
-            "p99": _percentile(lags, 0.99),
+            "p50": percentile(lags, 0.5),
+            "p99": percentile(lags, 0.99),
             "max": round(lags[-1], 2),
         },
     }
@@ -156,7 +162,7 @@ def _document(text: str) -> dict[str, Any]:
     return {"uri": URI, "languageId": "python", "version": 1, "text": text}
 
 
-def _percentile(values: Sequence[float], q: float) -> float:
+def percentile(values: Sequence[float], q: float) -> float:
     return round(values[min(len(values) - 1, int(q * len(values)))], 2)
 
 
