@@ -24,6 +24,7 @@ from fimble.evaluation.targets import BackendName, Subject
 @click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
+@click.option("--syntax", "syntax_only", is_flag=True, help="Only time the judging of pieces by syntax; no model runs.")
 @click.option("--skip-replay", is_flag=True, help="Score the sets only.")
 def bench(
     table_name: str,
@@ -32,6 +33,7 @@ def bench(
     baselines: Path,
     page: Path,
     render_only: bool,
+    syntax_only: bool,
     skip_replay: bool,
 ) -> None:
     """Run the standard table and write docs/benchmarks.md. The sets are looked for in $FIMBLE_DATA or ../shared/data.
@@ -43,6 +45,9 @@ def bench(
     from fimble.evaluation.results import Run
 
     table = standard.TABLES[table_name]
+    if syntax_only:
+        _show_syntax_costs(table_name)
+        return
     settings = settings_for(model_id)
     pictures = page.parent / "images" / "benchmarks"
     if not render_only:
@@ -75,6 +80,21 @@ def bench(
             plot_replays(replays, pictures)
     _write_page(table_name, baselines, page, pictures)
     click.echo(f"written: {page}")
+
+
+def _show_syntax_costs(table_name: str) -> None:
+    from fimble.evaluation import bench as standard
+    from fimble.evaluation.judging import judging_costs
+    from fimble.evaluation.session import select
+
+    chosen = select(standard.TABLES[table_name].selections(standard.data_folder()))
+    click.echo("language         holes  on   set-up ms p50/p99   pieces   ms a piece p50/p99/max  true pieces refused")
+    for cost in judging_costs([record for one in chosen for record in one.records]):
+        click.echo(
+            f"{cost.language:15} {cost.n_holes:6} {cost.n_judged:3} {cost.start_ms.p50:10.1f} {cost.start_ms.p99:8.1f}"
+            f" {cost.n_pieces:8} {cost.piece_ms.p50:8.2f} {cost.piece_ms.p99:7.2f} {cost.piece_ms.most:7.2f}"
+            f" {cost.n_refused:12}"
+        )
 
 
 def _opener(name: BackendName, settings: Settings) -> Callable[[], AbstractAsyncContextManager[Subject]]:

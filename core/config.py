@@ -76,6 +76,12 @@ class CompletionOptions:
         minimum=1,
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)
+    min_confidence: float = _option(
+        0.0,
+        "Confidence (0 to 1, the mean probability of its tokens) below which an automatic completion is not shown;"
+        " 0 shows all.",
+        minimum=0,
+    )
     look_ahead: bool = _option(
         True, "Whether the next completion is written in idle time, as if the one on the screen had been accepted."
     )

@@ -219,6 +219,7 @@ class Engine:
             prompt.stop.line_mode,
             is_cut=stats.stop_reason in _CUT,
         )
+        shaped = self._unless_doubtful(request, shaped, written.confidence)
         self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
         if isinstance(shaped, RejectReason):
             return Rejection(
@@ -271,6 +272,7 @@ class Engine:
         answer, rest = known
         mode = line_mode(context.prefix, context.suffix, request.trigger, self._config.completion)
         shaped = shape(rest, context.prefix, context.suffix, mode, is_cut=answer.stop_reason in _CUT)
+        shaped = self._unless_doubtful(request, shaped, answer.confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
         popup_text = request.popup_item.text if request.popup_item else ""
@@ -287,6 +289,15 @@ class Engine:
             confidence=answer.confidence,
             source=AnswerSource.CACHE if rest == answer.text else AnswerSource.TYPE_THROUGH,
         )
+
+    def _unless_doubtful(
+        self, request: CompletionRequest, shaped: Shaped | RejectReason, confidence: float | None
+    ) -> Shaped | RejectReason:
+        """What may be shown unasked; who asked by hand sees everything."""
+        if request.trigger is Trigger.INVOKED or confidence is None or isinstance(shaped, RejectReason):
+            return shaped
+        is_doubtful = confidence < self._config.completion.min_confidence
+        return RejectReason.LOW_CONFIDENCE if is_doubtful else shaped
 
     def _use_idle_time(self, fuller: Prompt | None, ahead: CompletionRequest | None) -> None:
         """Read the full surroundings, then write what comes after the answer. Any request interrupts this."""
@@ -353,6 +364,7 @@ _WHY = {
     RejectReason.BLANK: "The model wrote only white space.",
     RejectReason.REPEATS_SUFFIX: "The model wrote what already follows the cursor.",
     RejectReason.REPEATS_PREFIX: "The model wrote its neighbour line again.",
+    RejectReason.LOW_CONFIDENCE: "The model was less sure than `completion.min_confidence` asks for.",
     RejectReason.DEGENERATE: "The model wrote one piece over and over.",
 }
 

@@ -87,6 +87,7 @@ async def _run_record(set_name: str, upstream: Record, spec: SetSpec, open_compl
         writing_ms=outcome.timings.writing_ms,
         constraint_ms=outcome.timings.constraint_ms,
         n_refused_pieces=outcome.n_refused_pieces,
+        confidence=outcome.confidence if answered else None,
     )
 
 

@@ -48,6 +48,7 @@ class RecordResult:
     writing_ms: float = 0.0
     constraint_ms: float = 0.0
     n_refused_pieces: int = 0
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def test_plots_are_drawn(tmp_path: Path, mine: Path) -> None:
     pytest.importorskip("matplotlib")
     fimble("eval", "--set", mine, "--plots", tmp_path / "plots")
     drawn = sorted(path.name for path in (tmp_path / "plots").iterdir())
-    assert drawn == ["exact-match.svg", "latency.svg"]
+    assert drawn == ["confidence.svg", "exact-match.svg", "latency.svg"]
 
 
 def write_trace(path: Path) -> Path:

@@ -308,3 +308,24 @@ async def test_warming_asks_for_no_answer() -> None:
     engine, backend = engine_of("never")
     await engine.warm(request("x = $0\n").document, ByteOffset(4))
     assert backend.prompts == []
+
+
+@pytest.mark.parametrize(
+    ("min_confidence", "trigger", "is_shown"),
+    [
+        (0.0, Trigger.AUTOMATIC, True),
+        (0.9, Trigger.AUTOMATIC, True),  # the script says 0.905 of every token
+        (0.92, Trigger.AUTOMATIC, False),
+        (0.92, Trigger.INVOKED, True),  # who asks by hand sees it
+    ],
+)
+async def test_what_the_model_is_not_sure_of_is_not_shown_unasked(
+    min_confidence: float, trigger: Trigger, is_shown: bool
+) -> None:
+    engine, backend = engine_of("a + b\n", completion__min_confidence=min_confidence)
+    for _ in range(2):  # from the model, then from memory
+        outcome = await engine.complete(request("return $0\n", trigger=trigger))
+        assert isinstance(outcome, Completion) is is_shown
+        if isinstance(outcome, Rejection):
+            assert outcome.reason is RejectReason.LOW_CONFIDENCE
+    assert len(backend.prompts) == 1

@@ -11,6 +11,7 @@ import pytest
 from rich.console import Console
 
 from fimble.core.errors import InputError
+from fimble.evaluation.plots import show_or_not
 from fimble.evaluation.report import show_comparison, show_rows
 from fimble.evaluation.results import (
     RecordResult,
@@ -151,3 +152,20 @@ def test_tables_hold_the_numbers() -> None:
     assert "0.500 [0.095, 0.905]" in shown
     assert "no answer: blank 1" in shown
     assert "+0.500" in shown
+
+
+def test_a_least_confidence_trades_right_answers_for_fewer_wrong_ones() -> None:
+    results = [
+        result("a", 1.0, confidence=0.9),
+        result("b", 0.0, confidence=0.5),
+        result("c", 1.0, confidence=0.5),
+        result("d", 0.0, confidence=0.2),
+        result("e", 0.0),  # no answer, no confidence
+    ]
+    assert show_or_not(results) == [(0.2, 0.5, 1.0), (0.5, pytest.approx(2 / 3), 1.0), (0.9, 1.0, 0.5)]
+
+
+def test_the_share_of_syntax_checks_is_of_the_time_of_writing() -> None:
+    (row,) = rows([result("a", 1.0, writing_ms=200.0, constraint_ms=4.0, n_refused_pieces=2), result("b", 0.0)])
+    assert row.constraint_percent is not None
+    assert (row.constraint_percent.value, row.constraint_percent.n, row.n_refused_pieces) == (2.0, 1, 2)
