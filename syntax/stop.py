@@ -12,6 +12,7 @@ from enum import StrEnum
 import tree_sitter
 
 from fimble.core.position import ByteOffset
+from fimble.syntax.assignments import has_chained_assignment
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
@@ -255,6 +256,8 @@ class StopJudge:
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False
+        if has_chained_assignment(whole.root, start, end):
+            return True
         if self._indent is None:
             self._indent = indent_before(hole.above)
         return _breaks_indentation(self._indent, hole, completion)

@@ -40,7 +40,7 @@ class Ending:
             return verdict
         if self._guard.may_end(self._text):
             return verdict
-        if self._guard.has_rest_of_line:
+        if self._guard.rest_of_line:
             return Verdict(verdict.text, self._back_to_an_end(verdict.reason))
         self._n_more_lines = 1
         self._take("\n")
@@ -64,6 +64,12 @@ class Ending:
             return StopReason.SUFFIX_REACHED
         if self._guard is None or not self._text.strip():
             return reason
+        if reason is not StopReason.END_OF_MIDDLE and self._rules.line_mode is LineMode.MULTI:
+            # Cut off somewhere: where the model itself led into the rest of the line is a better end than any other.
+            for length in self._before_rests(len(self._text)):
+                if self._guard.may_end(self._text[:length]):
+                    self.n_retract_chars = len(self._text) - length
+                    return StopReason.SUFFIX_REACHED
         return self._back_to_an_end(reason)
 
     def _take(self, text: str) -> None:
@@ -116,3 +122,14 @@ class Ending:
         characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
         chosen = line_ends if only_line_ends else [*characters, *token_ends]
         return list(dict.fromkeys(chosen))[:_MAX_STEPS_BACK]
+
+    def _before_rests(self, length: int) -> list[int]:
+        """Lengths at which the model itself went on with what stands right of the cursor, the first one first."""
+        rest = self._guard.rest_of_line if self._guard else ""
+        lengths: list[int] = []
+        at = 0
+        for line in self._text[:length].split("\n") if rest.strip() else ():
+            at += len(line) + 1
+            if line.rstrip().endswith(rest):
+                lengths.append(at - 1 - len(line) + len(line.rstrip()) - len(rest))
+        return [before for before in lengths if self._text[:before].strip()]

@@ -24,9 +24,9 @@ class SyntaxGuard:
         self.spent_ms = 0.0
 
     @property
-    def has_rest_of_line(self) -> bool:
-        """Whether something stands right of the cursor, so that the completion must lead into it."""
-        return bool(self._judge.hole.tail.strip())
+    def rest_of_line(self) -> str:
+        """What stands right of the cursor, which the completion must lead into."""
+        return self._judge.hole.tail.decode("utf-8", "replace").rstrip()
 
     def may_end(self, text: str) -> bool:
         """Whether the file shows no error that it did not have before, if the completion is exactly `text`."""

@@ -66,6 +66,19 @@ def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     assert write("def f():\n    $0\n", written, MULTI, n_chars) == ("a = 1", StopReason.SYNTAX)
 
 
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+def test_cut_off_later_a_short_rest_of_the_line_says_where_it_was_reached(n_chars: int) -> None:
+    written = "lections\n    c = f(a)\n    return [b for b in c]\n\nprint(g(1,"
+    kept, reason = write("def g(a):\n    import col$0)\n    return 1\n", written, MULTI, n_chars)
+    assert (kept, reason) == ("lections\n    c = f(a", StopReason.SUFFIX_REACHED)
+
+
+def test_cut_off_where_the_rest_would_be_a_comment_it_still_ends_where_the_rest_was_reached() -> None:
+    written = "b = b, a % b\n    return a\n\nprint(gcd(3, 5))  # 1\nprint(gcd(6, 3))  # 3"
+    kept, reason = write("def gcd(a, b):\n    while b:\n        a, $0 a\n", written, MULTI, 3)
+    assert (kept, reason) == ("b = b, a % b\n    return", StopReason.SUFFIX_REACHED)
+
+
 @pytest.mark.parametrize(
     ("language", "source", "written", "expected"),
     [
