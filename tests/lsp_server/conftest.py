@@ -53,6 +53,7 @@ class FakeEngine:
         self.may_load = asyncio.Event()
         self.may_load.set()
         self.ready_errors: list[FimbleError] = []
+        self.info = MODEL_INFO
 
     async def complete(self, request: CompletionRequest) -> Completion | Rejection:
         self.requests.append(request)
@@ -85,7 +86,7 @@ class FakeEngine:
         await self.may_load.wait()
         if self.ready_errors:
             raise self.ready_errors.pop(0)
-        return MODEL_INFO
+        return self.info
 
     async def aclose(self) -> None:
         self.is_closed = True

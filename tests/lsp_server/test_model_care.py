@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -61,6 +62,16 @@ async def test_a_missing_model_is_downloaded_when_the_user_says_so(bench: Bench)
     assert percents[3:6] == [None, 50, 100]
     kinds = [params.value.kind for params in bench.wire.params_of("$/progress")]
     assert kinds == ["begin", "end", "begin", "report", "report", "end", "begin", "end"]
+
+
+async def test_what_does_not_work_as_it_should_is_in_the_status(bench: Bench) -> None:
+    def prepare(engine: Any) -> None:
+        engine.info = replace(engine.info, note="no grammar checks")
+
+    bench.prepare = prepare
+    await bench.begin()
+    await _rest(bench)
+    assert bench.wire.params_of("fimble/status")[-1]["message"] == "Scripted (no grammar checks)"
 
 
 async def test_not_now_is_asked_once_and_requests_do_not_ask_again(bench: Bench) -> None:
