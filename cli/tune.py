@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import json
 import random
+from collections.abc import Callable, Generator
 from pathlib import Path
+from typing import Any
 
 import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fimble.core.errors import FimbleError
+from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.store import ModelStore
+from fimble.backend.catalog.verify import no_progress, sha256_of
+from fimble.core.errors import FimbleError, ModelCorruptError
+from fimble.engine.settings import Settings, load_settings
 
 
 @click.group()
@@ -75,3 +85,170 @@ def _show_examples(folder: Path, n: int, seed: int) -> None:
             raise FimbleError(f"{example.id} is not a part of its file.")
         click.echo(f"\n--- {file.repository}/{file.path} {example.kind} stage {example.stage}")
         click.echo(click.style(prefix[-160:], dim=True) + "⟦" + middle + "⟧" + click.style(suffix[:80], dim=True))
+
+
+@tune.command()
+@click.argument("mined", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the sequences.")
+@click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
+@click.option("--held-out", multiple=True, help="A mined repository never to train on. Repeatable.")
+@click.option("--limit", default=0, type=click.IntRange(min=0), help="So many examples, evenly over stages; 0: all.")
+@click.option("--tasks", default=200, show_default=True, type=click.IntRange(min=0), help="Held-out tasks to keep.")
+@click.option("--max-tokens", type=click.IntRange(min=64), help="Tokens a prompt may have, instead of the configured.")
+@click.option("--no-context", is_flag=True, help="Without code from other files: for comparison.")
+@click.option("--seed", default=0, show_default=True)
+def prepare(
+    mined: Path,
+    out: Path,
+    model_id: str | None,
+    held_out: tuple[str, ...],
+    limit: int,
+    tasks: int,
+    max_tokens: int | None,
+    no_context: bool,
+    seed: int,
+) -> None:
+    """Turn mined examples into token sequences for one model, with the context and format that serving uses."""
+    from fimble.tuning.mine.examples import load
+    from fimble.tuning.prepare.run import PrepareOptions
+    from fimble.tuning.prepare.run import prepare as run_prepare
+    from fimble.tuning.prepare.vocabulary import GgufVocabulary
+
+    settings, store = _open()
+    chosen = model_id or settings.config.model.id
+    path = store.resolve(chosen)
+    prompt = settings.config.prompt
+    if max_tokens:
+        prompt = dataclasses.replace(
+            prompt, max_tokens=max_tokens, chunk_tokens=min(prompt.chunk_tokens, max_tokens // 3)
+        )
+    options = PrepareOptions(
+        prompt=prompt, limit=limit, held_out=held_out, n_tasks=tasks, with_context=not no_context, seed=seed
+    )
+    examples = load(mined)
+    vocabulary = GgufVocabulary(path, chosen)
+    try:
+        with _bar("preparing") as show:
+            about = run_prepare(examples, vocabulary, sha256_of(path, no_progress), out, options, show)
+    finally:
+        vocabulary.close()
+    click.echo(
+        f"{about.n_train} sequences to train on, {about.n_held_out} held out; {about.n_tokens} tokens, "
+        f"{about.n_learned_tokens} of them learned; data {about.data_hash[:12]} -> {out}"
+    )
+
+
+def _open() -> tuple[Settings, ModelStore]:
+    settings = load_settings()
+    for problem in settings.problems:
+        click.echo(f"fimble: setting not used: {problem}", err=True)
+    return settings, ModelStore(settings.paths.models, load_catalog())
+
+
+@contextlib.contextmanager
+def _bar(name: str) -> Generator[Callable[[int, int], None]]:
+    """A progress bar that is gone when the work is done."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task(name, total=None)
+
+        def show(n_done: int, n_total: int) -> None:
+            progress.update(task, completed=n_done, total=n_total)
+
+        yield show
+
+
+@tune.command()
+@click.argument("prepared", type=click.Path(path_type=Path))
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="Folder for the run, new or begun.")
+@click.option("--weights", type=click.Path(path_type=Path), help="Safetensors folder of the same model, not the GGUF.")
+@click.option("--rank", default=16, show_default=True, type=click.IntRange(min=1), help="Rank of the adapters.")
+@click.option("--learning-rate", default=3e-4, show_default=True, type=float)
+@click.option("--horizon-weight", default=0.1, show_default=True, type=float, help="Of the horizon loss; 0: without.")
+@click.option("--order", default="curriculum", show_default=True, type=click.Choice(["curriculum", "random"]))
+@click.option("--row-tokens", default=1024, show_default=True, type=click.IntRange(min=64), help="Tokens a row has.")
+@click.option("--rows-per-step", default=8, show_default=True, type=click.IntRange(min=1))
+@click.option("--epochs", default=1, show_default=True, type=click.IntRange(min=1))
+@click.option("--max-steps", default=0, type=click.IntRange(min=0), help="Stop after so many steps; 0: do all.")
+@click.option("--evaluate-every", default=50, show_default=True, type=click.IntRange(min=1), help="Steps.")
+@click.option("--held-out-rows", default=64, show_default=True, type=click.IntRange(min=1))
+@click.option("--dtype", default="auto", show_default=True, type=click.Choice(["auto", "float32", "bfloat16"]))
+@click.option("--threads", default=0, type=click.IntRange(min=0), help="CPU threads; 0: torch's own choice.")
+@click.option("--seed", default=0, show_default=True)
+def train(
+    prepared: Path,
+    out: Path,
+    weights: Path | None,
+    rank: int,
+    learning_rate: float,
+    horizon_weight: float,
+    order: str,
+    row_tokens: int,
+    rows_per_step: int,
+    epochs: int,
+    max_steps: int,
+    evaluate_every: int,
+    held_out_rows: int,
+    dtype: str,
+    threads: int,
+    seed: int,
+) -> None:
+    """Train an adapter on prepared sequences. Stopped (Ctrl-C), the same command goes on where it was.
+
+    Several GPUs: torchrun --nproc-per-node N -m fimble.cli.main tune train ...
+    """
+    from fimble.tuning.prepare.dataset import load
+    from fimble.tuning.training.need import require_packages
+    from fimble.tuning.training.run_folder import RunFolder, TrainConfig
+
+    require_packages()
+    config = TrainConfig(
+        rank=rank,
+        alpha=2.0 * rank,
+        horizon_weight=horizon_weight,
+        learning_rate=learning_rate,
+        row_tokens=row_tokens,
+        rows_per_step=rows_per_step,
+        epochs=epochs,
+        max_steps=max_steps,
+        order=order,
+        dtype=dtype,
+        evaluate_every=evaluate_every,
+        n_held_out_rows=held_out_rows,
+        seed=seed,
+    )
+    data = load(prepared)
+    gguf = _weights_of(data.about.model_id, data.about.weights_sha256)
+    from fimble.tuning.training.start import start_training
+
+    with _bar("training") as show:
+
+        def on_step(n_done: int, n_total: int, loss: float) -> None:
+            del loss  # the curve is in the run's folder
+            show(n_done, n_total)
+
+        is_done = start_training(data, weights or gguf, gguf, RunFolder(out), config, threads, on_step)
+    if not is_done:
+        raise click.Abort
+    _show_curve(RunFolder(out).metrics())
+    click.echo(f"Done: `fimble tune export {out}` makes the adapter.")
+
+
+def _weights_of(model_id: str, sha256: str) -> Path:
+    """The very GGUF that the sequences were prepared for."""
+    _, store = _open()
+    path = store.resolve(model_id)
+    if sha256_of(path, no_progress) != sha256:
+        raise ModelCorruptError(
+            f"{path} is not the file that the sequences were prepared for.", mend="Run `fimble tune prepare` again."
+        )
+    return path
+
+
+def _show_curve(metrics: list[dict[str, Any]]) -> None:
+    for value in metrics:
+        if "held_out_loss" in value:
+            click.echo(
+                f"step {value['step']}: held-out loss {value['held_out_loss']:.4f}, end marker's "
+                f"{value['end_loss']:.4f}, end right {value['end_right']:.1%}"
+            )
