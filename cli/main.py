@@ -26,7 +26,7 @@ _COMMANDS = {
     "serve": "serve",
     "stats": "stats",
     "telemetry": "telemetry",
-    "tune": "tune",
+    "tune": "tuned",
 }
 
 

@@ -8,7 +8,7 @@ import json
 import random
 from collections.abc import Callable, Generator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from rich.console import Console
@@ -19,6 +19,10 @@ from fimble.backend.catalog.store import ModelStore
 from fimble.backend.catalog.verify import no_progress, sha256_of
 from fimble.core.errors import FimbleError, ModelCorruptError
 from fimble.engine.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from fimble.tuning.prepare.run import PrepareOptions
+    from fimble.tuning.training.run_folder import TrainConfig
 
 
 @click.group()
@@ -109,12 +113,9 @@ def prepare(
     seed: int,
 ) -> None:
     """Turn mined examples into token sequences for one model, with the context and format that serving uses."""
-    from fimble.tuning.mine.examples import load
     from fimble.tuning.prepare.run import PrepareOptions
-    from fimble.tuning.prepare.run import prepare as run_prepare
-    from fimble.tuning.prepare.vocabulary import GgufVocabulary
 
-    settings, store = _open()
+    settings, store = open_store()
     chosen = model_id or settings.config.model.id
     path = store.resolve(chosen)
     prompt = settings.config.prompt
@@ -125,11 +126,20 @@ def prepare(
     options = PrepareOptions(
         prompt=prompt, limit=limit, held_out=held_out, n_tasks=tasks, with_context=not no_context, seed=seed
     )
+    run_preparing(mined, out, chosen, path, options)
+
+
+def run_preparing(mined: Path, out: Path, model_id: str, weights: Path, options: PrepareOptions) -> None:
+    """Prepare with a progress bar and say what came out; raises what `prepare` raises."""
+    from fimble.tuning.mine.examples import load
+    from fimble.tuning.prepare.run import prepare as run_prepare
+    from fimble.tuning.prepare.vocabulary import GgufVocabulary
+
     examples = load(mined)
-    vocabulary = GgufVocabulary(path, chosen)
+    vocabulary = GgufVocabulary(weights, model_id)
     try:
-        with _bar("preparing") as show:
-            about = run_prepare(examples, vocabulary, sha256_of(path, no_progress), out, options, show)
+        with bar("preparing") as show:
+            about = run_prepare(examples, vocabulary, sha256_of(weights, no_progress), out, options, show)
     finally:
         vocabulary.close()
     click.echo(
@@ -138,7 +148,8 @@ def prepare(
     )
 
 
-def _open() -> tuple[Settings, ModelStore]:
+def open_store() -> tuple[Settings, ModelStore]:
+    """The user's settings, problems told, and models."""
     settings = load_settings()
     for problem in settings.problems:
         click.echo(f"fimble: setting not used: {problem}", err=True)
@@ -146,7 +157,7 @@ def _open() -> tuple[Settings, ModelStore]:
 
 
 @contextlib.contextmanager
-def _bar(name: str) -> Generator[Callable[[int, int], None]]:
+def bar(name: str) -> Generator[Callable[[int, int], None]]:
     """A progress bar that is gone when the work is done."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
@@ -197,11 +208,8 @@ def train(
 
     Several GPUs: torchrun --nproc-per-node N -m fimble.cli.main tune train ...
     """
-    from fimble.tuning.prepare.dataset import load
-    from fimble.tuning.training.need import require_packages
-    from fimble.tuning.training.run_folder import RunFolder, TrainConfig
+    from fimble.tuning.training.run_folder import TrainConfig
 
-    require_packages()
     config = TrainConfig(
         rank=rank,
         alpha=2.0 * rank,
@@ -217,26 +225,43 @@ def train(
         n_held_out_rows=held_out_rows,
         seed=seed,
     )
+    run_training(prepared, out, config, weights=weights, n_threads=threads)
+    click.echo(f"Done: `fimble tune export {out}` makes the adapter.")
+
+
+def run_training(
+    prepared: Path, out: Path, config: TrainConfig, *, weights: Path | None = None, n_threads: int = 0
+) -> None:
+    """Train with a progress bar and show the curve.
+
+    Raises:
+        FimbleError: a package is missing, or what `train` raises.
+        click.Abort: the user stopped it.
+    """
+    from fimble.tuning.prepare.dataset import load
+    from fimble.tuning.training.need import require_packages
+    from fimble.tuning.training.run_folder import RunFolder
+
+    require_packages()
     data = load(prepared)
-    gguf = _weights_of(data.about.model_id, data.about.weights_sha256)
+    gguf = weights_of(data.about.model_id, data.about.weights_sha256)
     from fimble.tuning.training.start import start_training
 
-    with _bar("training") as show:
+    with bar("training") as show:
 
         def on_step(n_done: int, n_total: int, loss: float) -> None:
             del loss  # the curve is in the run's folder
             show(n_done, n_total)
 
-        is_done = start_training(data, weights or gguf, gguf, RunFolder(out), config, threads, on_step)
+        is_done = start_training(data, weights or gguf, gguf, RunFolder(out), config, n_threads, on_step)
     if not is_done:
         raise click.Abort
     _show_curve(RunFolder(out).metrics())
-    click.echo(f"Done: `fimble tune export {out}` makes the adapter.")
 
 
-def _weights_of(model_id: str, sha256: str) -> Path:
+def weights_of(model_id: str, sha256: str) -> Path:
     """The very GGUF that the sequences were prepared for."""
-    _, store = _open()
+    _, store = open_store()
     path = store.resolve(model_id)
     if sha256_of(path, no_progress) != sha256:
         raise ModelCorruptError(

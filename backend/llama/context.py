@@ -66,6 +66,9 @@ class LlamaContext:
                 f"{library.last_complaint() or 'no reason given'}",
                 mend="Lower `model.n_ctx`, or choose a smaller model.",
             )
+        if model.adapter:
+            adapters = (lib.llama_adapter_lora_p_ctypes * 1)(model.adapter)
+            lib.llama_set_adapters_lora(self._handle, adapters, 1, (ctypes.c_float * 1)(1.0))
         self._memory: Any = lib.llama_get_memory(self._handle)
         self._n_batch_tokens = options.n_batch_tokens
         self._batch: Any = lib.llama_batch_init(options.n_batch_tokens, 0, 1)

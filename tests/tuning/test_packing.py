@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fimble.tuning.prepare.dataset import About, Prepared
-from fimble.tuning.training.packing import NO_TARGET, PADDING, horizons, may_see, pack, training_order
+from fimble.tuning.training.packing import NO_TARGET, horizons, may_see, pack, training_order
 
 ABOUT = About("m", "w", "f", 9, 0, 0, 0, 0, "hash", {})
 
@@ -26,12 +26,12 @@ def prepared(sequences: list[tuple[list[int], int]], stages: list[int] | None = 
 
 def test_the_loss_covers_the_middle_and_the_end_marker_only() -> None:
     (row,) = pack(prepared([([1, 2, 3, 4, 9], 3), ([5, 6, 7, 9], 1)]), [0, 1], 12)
-    assert row.tokens.tolist() == [1, 2, 3, 4, 9, 5, 6, 7, 9, 0, 0, 0]
-    assert row.positions.tolist()[:9] == [0, 1, 2, 3, 4, 0, 1, 2, 3]
-    assert row.sequences.tolist() == [0] * 5 + [1] * 4 + [PADDING] * 3
+    assert row.tokens.tolist() == [1, 2, 3, 4, 9, 5, 6, 7, 9]
+    assert row.positions.tolist() == [0, 1, 2, 3, 4, 0, 1, 2, 3]
+    assert row.sequences.tolist() == [0] * 5 + [1] * 4
     no = NO_TARGET
     # Position 2 holds the prompt's last token and predicts the middle's first.
-    assert row.targets.tolist() == [no, no, 4, 9, no, 6, 7, 9, no, no, no, no]
+    assert row.targets.tolist() == [no, no, 4, 9, no, 6, 7, 9, no]
     assert (row.n_learned, row.n_tokens) == (5, 9)
 
 
@@ -42,14 +42,12 @@ def test_the_horizon_is_what_is_left_with_the_end_marker() -> None:
 
 
 def test_no_position_sees_another_sequence_or_what_comes_later() -> None:
-    seen = may_see(np.array([0, 0, 1, 1, PADDING, PADDING]))
+    seen = may_see(np.array([0, 0, 1, 1]))
     assert seen.astype(int).tolist() == [
-        [1, 0, 0, 0, 0, 0],
-        [1, 1, 0, 0, 0, 0],
-        [0, 0, 1, 0, 0, 0],
-        [0, 0, 1, 1, 0, 0],
-        [0, 0, 0, 0, 1, 0],
-        [0, 0, 0, 0, 0, 1],
+        [1, 0, 0, 0],
+        [1, 1, 0, 0],
+        [0, 0, 1, 0],
+        [0, 0, 1, 1],
     ]
 
 
@@ -57,13 +55,13 @@ def test_no_position_sees_another_sequence_or_what_comes_later() -> None:
 def test_every_sequence_that_fits_is_there_once_and_in_order(lengths: list[int], row_tokens: int) -> None:
     data = prepared([([100 * i + k for k in range(length)], length // 2) for i, length in enumerate(lengths)])
     rows = pack(data, range(len(lengths)), row_tokens)
-    found = [token for row in rows for token in row.tokens[row.sequences != PADDING].tolist()]
+    found = [token for row in rows for token in row.tokens.tolist()]
     assert found == [100 * i + k for i, length in enumerate(lengths) if length <= row_tokens for k in range(length)]
     n_learned = sum(length - length // 2 for length in lengths if length <= row_tokens)
     assert sum(row.n_learned for row in rows) == n_learned
     for row in rows:
-        is_text = row.sequences != PADDING
-        assert (row.positions[is_text][1:] - row.positions[is_text][:-1] <= 1).all()
+        assert row.n_tokens <= row_tokens
+        assert (row.positions[1:] - row.positions[:-1] <= 1).all()
 
 
 def test_a_curriculum_goes_from_easy_to_hard_and_random_does_not() -> None:

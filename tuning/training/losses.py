@@ -30,7 +30,7 @@ class RowLosses:
 
 
 def hidden_states(trainee: Trainee, row: Row) -> torch.Tensor:
-    """Last hidden states; shape (row_tokens, n_hidden). No token's depends on another sequence of the row."""
+    """Last hidden states; shape (n_tokens, n_hidden). No token's depends on another sequence of the row."""
     device = trainee.device
     body = getattr(trainee.model, trainee.model.base_model_prefix)
     dtype = next(body.parameters()).dtype
@@ -38,7 +38,7 @@ def hidden_states(trainee: Trainee, row: Row) -> torch.Tensor:
     mask = torch.zeros(seen.shape, dtype=dtype, device=device).masked_fill(~seen, torch.finfo(dtype).min)
     out = body(
         input_ids=torch.from_numpy(row.tokens)[None].to(device),
-        attention_mask=mask[None, None],  # (1, 1, row_tokens, row_tokens): taken as it is
+        attention_mask=mask[None, None],  # (1, 1, n_tokens, n_tokens): taken as it is
         position_ids=torch.from_numpy(row.positions)[None].to(device),
         use_cache=False,
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, inject_adapter_in_model
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, GgufConfig
 
 from fimble.core.errors import ModelUnsuitableError
 from fimble.tuning.training.run_folder import TrainConfig
@@ -92,7 +92,12 @@ def load_trainee(weights: Path, config: TrainConfig, device: torch.device) -> Tr
             model = AutoModelForCausalLM.from_pretrained(weights, dtype=dtype, local_files_only=True)
         else:
             model = AutoModelForCausalLM.from_pretrained(
-                weights.parent, gguf_file=weights.name, dtype=dtype, local_files_only=True
+                weights.parent,
+                gguf_file=weights.name,
+                dtype=dtype,
+                local_files_only=True,
+                # Packed weights would need kernels that are fetched from a hub, and give no gradients to what is below.
+                quantization_config=GgufConfig(dequantize=True),
             )
     except (ValueError, KeyError, OSError) as error:
         raise ModelUnsuitableError(

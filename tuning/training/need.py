@@ -1,5 +1,8 @@
 """Says in a sentence what is missing for training: the extra, or memory."""
 
+# torch comes with the extra `tune`; without it its types are unknown, and nothing else is let off.
+# pyright: reportMissingImports=false
+
 from __future__ import annotations
 
 from importlib.util import find_spec
@@ -44,3 +47,10 @@ def require_memory(weights: Path, bytes_per_weight: int, free_bytes: int | None 
             f"Training {weights.stem} needs about {wanted / 1e9:.1f} GB of memory; {free / 1e9:.1f} GB are free.",
             mend="Close other programs, take a smaller model, or --dtype bfloat16, which needs half.",
         )
+
+
+def has_gpu() -> bool:
+    """Whether torch sees a GPU."""
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -1,4 +1,4 @@
-"""Sequences side by side in rows of one length, told apart by position ids and by which sequence a token is of.
+"""Sequences side by side in rows, told apart by position ids and by which sequence a token is of. No padding.
 
 Needs numpy only. A token may look at earlier tokens of its own sequence and at nothing else: `may_see` says so.
 """
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 from fimble.tuning.prepare.dataset import Prepared
 
 NO_TARGET = -100  # torch's own sign for "no loss here"
-PADDING = -1
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row; every array has shape (row_tokens,).
+    """One row; every array has shape (n_tokens,).
 
     `targets[t]` is the token that position t shall predict, NO_TARGET where there is no loss. `horizons[t]` is the
     share of the middle that is still to be written there, the end marker counted: 1 at its first token, 1/T at its
-    last (arXiv 2410.03103, section 3). `sequences` counts the row's sequences from 0; PADDING marks what is none.
+    last (arXiv 2410.03103, section 3). `sequences` counts the row's sequences from 0.
     """
 
     tokens: NDArray[np.int64]
@@ -39,12 +38,12 @@ class Row:
 
     @property
     def n_tokens(self) -> int:
-        """Positions that are no padding."""
-        return int((self.sequences != PADDING).sum())
+        """Length of the row."""
+        return len(self.tokens)
 
 
 def pack(prepared: Prepared, order: Iterable[int], row_tokens: int) -> list[Row]:
-    """Rows with the sequences in the given order; a row is closed when the next sequence does not fit.
+    """Rows of at most `row_tokens`, the sequences in the given order; one that does not fit opens the next row.
 
     Sequences longer than a row are left out: half a sequence would teach to stop where nothing stops.
     """
@@ -56,21 +55,18 @@ def pack(prepared: Prepared, order: Iterable[int], row_tokens: int) -> list[Row]
         if length > row_tokens:
             continue
         if n_waiting + length > row_tokens:
-            rows.append(_row(prepared, waiting, row_tokens))
+            rows.append(_row(prepared, waiting))
             waiting, n_waiting = [], 0
         waiting.append(i)
         n_waiting += length
     if waiting:
-        rows.append(_row(prepared, waiting, row_tokens))
+        rows.append(_row(prepared, waiting))
     return rows
 
 
 def may_see(sequences: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Which token (row) may look at which (column); shape (row_tokens, row_tokens). Padding sees itself."""
-    n = len(sequences)
-    same = sequences[:, None] == sequences[None, :]
-    is_text = (sequences != PADDING)[:, None]
-    return np.tril(same & is_text) | np.eye(n, dtype=np.bool_)
+    """Which token (row) may look at which (column); shape (n_tokens, n_tokens)."""
+    return np.tril(sequences[:, None] == sequences[None, :])
 
 
 def horizons(n_learned: int) -> NDArray[np.float32]:
@@ -87,12 +83,13 @@ def training_order(prepared: Prepared, order: str, seed: int) -> NDArray[np.int6
     return shuffled
 
 
-def _row(prepared: Prepared, chosen: Sequence[int], row_tokens: int) -> Row:
-    tokens = np.zeros(row_tokens, dtype=np.int64)
-    positions = np.zeros(row_tokens, dtype=np.int64)
-    sequences = np.full(row_tokens, PADDING, dtype=np.int64)
-    targets = np.full(row_tokens, NO_TARGET, dtype=np.int64)
-    horizon = np.zeros(row_tokens, dtype=np.float32)
+def _row(prepared: Prepared, chosen: Sequence[int]) -> Row:
+    n_tokens = sum(len(prepared.sequence(i)) for i in chosen)
+    tokens = np.zeros(n_tokens, dtype=np.int64)
+    positions = np.zeros(n_tokens, dtype=np.int64)
+    sequences = np.zeros(n_tokens, dtype=np.int64)
+    targets = np.full(n_tokens, NO_TARGET, dtype=np.int64)
+    horizon = np.zeros(n_tokens, dtype=np.float32)
     start = 0
     for number, i in enumerate(chosen):
         sequence = prepared.sequence(i)
