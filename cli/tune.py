@@ -100,6 +100,7 @@ def _show_examples(folder: Path, n: int, seed: int) -> None:
 @click.option("--tasks", default=200, show_default=True, type=click.IntRange(min=0), help="Held-out tasks to keep.")
 @click.option("--max-tokens", type=click.IntRange(min=64), help="Tokens a prompt may have, instead of the configured.")
 @click.option("--no-context", is_flag=True, help="Without code from other files: for comparison.")
+@click.option("--loss", "by_loss", is_flag=True, help="Order by the model's own loss: it reads everything once.")
 @click.option("--seed", default=0, show_default=True)
 def prepare(
     mined: Path,
@@ -110,6 +111,7 @@ def prepare(
     tasks: int,
     max_tokens: int | None,
     no_context: bool,
+    by_loss: bool,
     seed: int,
 ) -> None:
     """Turn mined examples into token sequences for one model, with the context and format that serving uses."""
@@ -126,22 +128,25 @@ def prepare(
     options = PrepareOptions(
         prompt=prompt, limit=limit, held_out=held_out, n_tasks=tasks, with_context=not no_context, seed=seed
     )
-    run_preparing(mined, out, chosen, path, options)
+    run_preparing(mined, out, chosen, path, options, by_loss=by_loss)
 
 
-def run_preparing(mined: Path, out: Path, model_id: str, weights: Path, options: PrepareOptions) -> None:
+def run_preparing(
+    mined: Path, out: Path, model_id: str, weights: Path, options: PrepareOptions, *, by_loss: bool = False
+) -> None:
     """Prepare with a progress bar and say what came out; raises what `prepare` raises."""
     from fimble.tuning.mine.examples import load
+    from fimble.tuning.prepare.measure import open_measure
     from fimble.tuning.prepare.run import prepare as run_prepare
     from fimble.tuning.prepare.vocabulary import GgufVocabulary
 
     examples = load(mined)
-    vocabulary = GgufVocabulary(weights, model_id)
-    try:
-        with bar("preparing") as show:
-            about = run_prepare(examples, vocabulary, sha256_of(weights, no_progress), out, options, show)
-    finally:
-        vocabulary.close()
+    n_ctx = options.prompt.max_tokens + options.max_learned_tokens
+    with contextlib.ExitStack() as stack:
+        vocabulary = stack.enter_context(contextlib.closing(GgufVocabulary(weights, model_id)))
+        measure = stack.enter_context(open_measure(weights, n_ctx=n_ctx)) if by_loss else None
+        show = stack.enter_context(bar("preparing"))
+        about = run_prepare(examples, vocabulary, sha256_of(weights, no_progress), out, options, show, measure)
     click.echo(
         f"{about.n_train} sequences to train on, {about.n_held_out} held out; {about.n_tokens} tokens, "
         f"{about.n_learned_tokens} of them learned; data {about.data_hash[:12]} -> {out}"

@@ -146,6 +146,21 @@ def test_a_limit_samples_evenly_over_stages(mined: Path, tmp_path: Path) -> None
     assert max(counts) - min(counts) <= 1
 
 
+def test_a_measured_loss_decides_the_stages(mined: Path, tmp_path: Path) -> None:
+    prepare(
+        load_mined(mined),
+        WordVocabulary(),  # type: ignore[arg-type]
+        "weights",
+        tmp_path / "out",
+        PrepareOptions(PromptOptions()),
+        lambda n, of: None,
+        lambda sequence: -float(sequence.n_learned),
+    )
+    data = load(tmp_path / "out")
+    n_learned = data.offsets[1:] - data.offsets[:-1] - data.n_given
+    assert n_learned[data.stages == 0].min() >= n_learned[data.stages == 2].max()
+
+
 def test_wrong_inputs_end_in_a_sentence(mined: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no mined repository bank"):
         run(mined, tmp_path / "out", held_out=("bank",))

@@ -5,6 +5,8 @@ Needs the extra `tune`; `make test-tune` installs it and runs these.
 
 from __future__ import annotations
 
+import multiprocessing
+import os
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,14 @@ pytestmark = pytest.mark.filterwarnings("default")
 from fimble.tuning.training.losses import hidden_states, row_losses  # noqa: E402
 from fimble.tuning.training.model import HorizonHead, Trainee, choose_dtype, make_trainee  # noqa: E402
 from fimble.tuning.training.need import require_memory  # noqa: E402
-from fimble.tuning.training.train import Processes, held_out_loss, held_out_rows, learning_rate, run_steps  # noqa: E402
+from fimble.tuning.training.train import (  # noqa: E402
+    Processes,
+    held_out_loss,
+    held_out_rows,
+    join_processes,
+    learning_rate,
+    run_steps,
+)
 
 CONFIG = TrainConfig(
     rank=4, alpha=8.0, learning_rate=5e-3, row_tokens=32, rows_per_step=2, epochs=6, checkpoint_every=3
@@ -156,6 +165,33 @@ def test_a_stopped_run_goes_on_to_the_same_adapter(tmp_path: Path) -> None:
         assert np.allclose(values, other[name], atol=1e-6), name
     steps = [value["step"] for value in RunFolder(tmp_path / "parts").metrics() if "loss" in value]
     assert steps == [value["step"] for value in RunFolder(tmp_path / "whole").metrics() if "loss" in value]
+
+
+def _one_of_two(rank: int, folder: Path) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT="0")
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=2)
+    out, rows = RunFolder(folder / "run"), pack(data(), range(18), CONFIG.row_tokens)
+    if rank == 0:
+        out.begin(CONFIG, "hash", "w", {})
+    processes = join_processes()
+    processes.wait()
+    run_steps(tiny(), data(), rows, out, CONFIG, processes, lambda n, of, loss: None, resume=False)
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_learn_what_one_learns(tmp_path: Path) -> None:
+    assert run(tmp_path / "alone", tiny())
+    context = multiprocessing.get_context("fork")
+    both = [context.Process(target=_one_of_two, args=(rank, tmp_path)) for rank in range(2)]
+    for process in both:
+        process.start()
+    for process in both:
+        process.join(120)
+    assert [process.exitcode for process in both] == [0, 0]
+    alone, together = RunFolder(tmp_path / "alone").adapter(), RunFolder(tmp_path / "run").adapter()
+    for name, values in alone.items():
+        assert np.allclose(values, together[name], atol=1e-4), name
 
 
 def test_another_run_in_the_folder_is_refused(tmp_path: Path) -> None:

@@ -16,9 +16,10 @@ from fimble.context.prompt.fim import Family
 from fimble.core.config import PromptOptions
 from fimble.core.errors import InputError
 from fimble.core.flow import Context
+from fimble.tuning.mine.difficulty import stages
 from fimble.tuning.mine.examples import Example, Mined, SourceFile
 from fimble.tuning.prepare.dataset import About, Labelled, save
-from fimble.tuning.prepare.sequences import sequence_of
+from fimble.tuning.prepare.sequences import TokenSequence, sequence_of
 from fimble.tuning.prepare.surroundings import RepositoryView, open_view
 from fimble.tuning.prepare.vocabulary import GgufVocabulary
 
@@ -32,7 +33,8 @@ class PrepareOptions:
     """How examples become sequences.
 
     `limit` takes an even sample over stages; 0 takes all. `held_out` names repositories that are never trained on;
-    without any, one file in ten is kept out. `default_layout_share` of the sequences have the layout that serving
+    without any, one file in ten is kept out. Stages are those of mining, or, where `prepare` is given a measure of
+    loss, by the model's own loss. `default_layout_share` of the sequences have the layout that serving
     chooses, the others the family's other one; `cold_share` of them the small windows of a cold cache, no chunks.
     """
 
@@ -50,9 +52,11 @@ class PrepareOptions:
 
 def prepare(
     mined: Mined, vocabulary: GgufVocabulary, weights_sha256: str, out: Path, options: PrepareOptions,
-    on_example: Callable[[int, int], None],
+    on_example: Callable[[int, int], None], measure: Callable[[TokenSequence], float] | None = None,
 ) -> About:  # fmt: skip
     """Write a prepared folder for one model. `on_example` hears how many examples of how many are done.
+
+    `measure` gives the model's mean loss on what a sequence teaches; slow, and the better measure of difficulty.
 
     Raises:
         ModelUnsuitableError: the model is not asked by fill-in-the-middle markers, or has none to stop with.
@@ -78,6 +82,9 @@ def prepare(
         options=asdict(options),
     )
     labelled, tasks = asyncio.run(_Preparation(mined, vocabulary, family, options, on_example).run())
+    if measure is not None:
+        ranked = stages([measure(one.sequence) for one in labelled])
+        labelled = [replace(one, stage=stage) for one, stage in zip(labelled, ranked, strict=True)]
     if not any(not one.is_held_out for one in labelled):
         raise InputError("No example is left to train on.", mend="Mine more, or hold fewer repositories out.")
     return save(out, labelled, about, tasks)

@@ -45,6 +45,11 @@ class Processes:
                     parameter.grad = torch.zeros_like(parameter)
                 torch.distributed.all_reduce(parameter.grad)
 
+    def wait(self) -> None:
+        """Until all processes are here."""
+        if self.n > 1:
+            torch.distributed.barrier()
+
 
 def train(
     prepared: Prepared, weights: Path, gguf: Path, out: RunFolder, config: TrainConfig, facts: dict[str, Any],
@@ -62,8 +67,11 @@ def train(
     device = choose_device()
     free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
     require_memory(gguf, choose_dtype(config.dtype, device).itemsize, free)
-    has_checkpoint = out.begin(config, prepared.about.data_hash, prepared.about.weights_sha256, facts)
-    processes = _join()
+    processes = join_processes()
+    if processes.rank == 0:
+        out.begin(config, prepared.about.data_hash, prepared.about.weights_sha256, facts)
+    processes.wait()
+    has_checkpoint = (out.path / CHECKPOINT).is_file()
     trainee = load_trainee(weights, config, device)
     return run_steps(trainee, prepared, rows, out, config, processes, on_step, resume=has_checkpoint)
 
@@ -219,9 +227,11 @@ def _resume(out: RunFolder, trainee: Trainee, optimizer: torch.optim.Optimizer) 
     return int(state["step"])
 
 
-def _join() -> Processes:
+def join_processes() -> Processes:
     """This process's place among those that torchrun started; alone without it."""
     n = int(os.environ.get("WORLD_SIZE", "1"))
     if n > 1 and not torch.distributed.is_initialized():
+        if torch.cuda.is_available():
+            torch.cuda.set_device(choose_device())
         torch.distributed.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
     return Processes(int(os.environ.get("RANK", "0")), n)
