@@ -93,7 +93,7 @@ def mine(paths: Sequence[Path], out: Path, options: MineOptions, on_repository: 
         repositories=licences,
         n_files=len(mined),
         n_examples=len(examples),
-        left_out=dict(sorted(left_out.items())),
+        left_out={reason: n for reason, n in sorted(left_out.items()) if n},
         kinds=_counts(example.kind for example in examples),
         languages=_counts(example.language for example in examples),
         stages=_counts(STAGE_NAMES[example.stage] for example in examples),
