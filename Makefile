@@ -64,7 +64,7 @@ test-tune: dev
 	test -x $(TUNE_VENV)/bin/python || $(PYTHON) -m venv $(TUNE_VENV)
 	$(TUNE_VENV)/bin/python -m pip install --quiet $(TORCH)
 	$(TUNE_VENV)/bin/python -m pip install --quiet $(SDIST)
-	$(TUNE_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tune]'
+	$(TUNE_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tune,ray]'
 	$(TUNE_VENV)/bin/python -m pytest tests/tuning
 
 # Seconds, not minutes: neither weights nor editors.

@@ -41,6 +41,7 @@ def tune() -> None:
 @click.option("--seed", default=0, show_default=True, help="Which gaps are chosen.")
 @click.option("--any-licence", is_flag=True, help="Also code without a permissive licence: for your own.")
 @click.option("--show", default=0, type=click.IntRange(min=0), help="Print so many examples, chosen at random.")
+@click.option("--ray", metavar="ADDRESS", help="Find gaps on this Ray cluster; `local` starts one here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def mine(
     paths: tuple[Path, ...],
@@ -50,15 +51,18 @@ def mine(
     seed: int,
     any_licence: bool,
     show: int,
+    ray: str | None,
     as_json: bool,
 ) -> None:
     """Find gaps worth learning from in PATHS: folders, or packages as archives (sdist, wheel, zip)."""
+    from fimble.tuning.mine.cluster import find_here, find_on
     from fimble.tuning.mine.run import MineOptions
     from fimble.tuning.mine.run import mine as run_mine
     from fimble.tuning.mine.spans import SpanOptions
 
     options = MineOptions(SpanOptions(n_per_file=per_file, seed=seed), any_licence, evaluation)
-    report = run_mine(paths, out, options, lambda name: click.echo(f"mining {name}", err=True))
+    find_all = find_on(ray) if ray else find_here
+    report = run_mine(paths, out, options, lambda name: click.echo(f"mining {name}", err=True), find_all)
     if as_json:
         click.echo(json.dumps(report.as_json(), indent=2))
     else:

@@ -33,6 +33,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tree_sitter": ("syntax",),
     "llama_cpp": ("backend.llama",),
     "sqlite3": ("telemetry", "context.index"),
+    "ray": ("tuning.mine.cluster",),
     "torch": ("tuning.training",),
     "transformers": ("tuning.training",),
     "peft": ("tuning.training",),

@@ -15,13 +15,15 @@ from fimble.context.index.ignore import is_unfit
 from fimble.context.index.secrets import has_secret
 from fimble.context.index.workspace import code_language
 from fimble.core.errors import InputError
+from fimble.tuning.mine.cluster import FindAll, find_here
 from fimble.tuning.mine.decontaminate import EvaluationTexts, excluded_as
-from fimble.tuning.mine.difficulty import STAGE_NAMES, stages, structural_difficulty
+from fimble.tuning.mine.difficulty import STAGE_NAMES, stages
 from fimble.tuning.mine.examples import Example, SourceFile, file_id_of, save
+from fimble.tuning.mine.gaps import GapTask
 from fimble.tuning.mine.licence import header_forbids, is_permissive, licence_of
 from fimble.tuning.mine.near import NearDuplicates
 from fimble.tuning.mine.sources import Repository, open_repository
-from fimble.tuning.mine.spans import SpanOptions, spans_of
+from fimble.tuning.mine.spans import SpanOptions
 
 _MIN_FILE_CHARS = 200
 _NEAR_CHARS = 160
@@ -54,8 +56,14 @@ class MineReport:
         return {name: getattr(self, name) for name in self.__slots__}
 
 
-def mine(paths: Sequence[Path], out: Path, options: MineOptions, on_repository: Callable[[str], None]) -> MineReport:
-    """Mine folders and archives into `out`.
+def mine(
+    paths: Sequence[Path],
+    out: Path,
+    options: MineOptions,
+    on_repository: Callable[[str], None],
+    find_all: FindAll = find_here,
+) -> MineReport:
+    """Mine folders and archives into `out`. `find_all` finds the gaps, here or on a cluster; the result is the same.
 
     Raises:
         InputError: a path is no repository, or nothing is left to learn from; then nothing is written.
@@ -81,7 +89,7 @@ def mine(paths: Sequence[Path], out: Path, options: MineOptions, on_repository: 
                 left_out["repository without a permissive licence"] += 1
             else:
                 files += _files(repository, options, evaluation, near, left_out)
-    examples = _examples(files, options, left_out)
+    examples = _examples(files, options, left_out, find_all)
     if not examples:
         reasons = ", ".join(f"{reason}: {n}" for reason, n in sorted(left_out.items())) or "no source files"
         raise InputError(
@@ -143,15 +151,15 @@ def _unfit_reason(text: str, options: MineOptions) -> str | None:
     return None
 
 
-def _examples(files: Sequence[SourceFile], options: MineOptions, left_out: Counter[str]) -> list[Example]:
+def _examples(
+    files: Sequence[SourceFile], options: MineOptions, left_out: Counter[str], find_all: FindAll
+) -> list[Example]:
     seen: set[bytes] = set()
     examples: list[Example] = []
-    for file in files:
-        language = code_language(file.path)
-        if language is None or not file.is_mined:
-            continue
-        for span in spans_of(language, file.text, options.spans, file.id):
-            middle = file.text[span.start : span.end]
+    mined = [file for file in files if file.is_mined]
+    found = find_all([GapTask(file.id, file.path, file.text, options.spans) for file in mined])
+    for file, gaps in zip(mined, found, strict=True):
+        for span, difficulty in gaps:
             if _is_known(file.text, span.start, span.end, seen):
                 left_out["example like another"] += 1
                 continue
@@ -163,8 +171,8 @@ def _examples(files: Sequence[SourceFile], options: MineOptions, left_out: Count
                     language=file.language,
                     start=span.start,
                     end=span.end,
-                    n_lines=middle.count("\n") + 1,
-                    difficulty=round(structural_difficulty(span, file.text), 4),
+                    n_lines=file.text.count("\n", span.start, span.end) + 1,
+                    difficulty=round(difficulty, 4),
                     stage=0,
                 )
             )
