@@ -53,7 +53,8 @@ def find_on(address: str) -> FindAll:
             rows = ray.data.from_items(items).map(_find).take_all()
         finally:
             ray.shutdown()
-        return [row["found"] for row in sorted(rows, key=lambda row: row["number"])]
+        by_number: dict[int, FoundGaps] = {row["number"]: row["found"] for row in rows}
+        return [by_number[number] for number in range(len(tasks))]
 
     return find_all
 
