@@ -12,7 +12,12 @@ from fimble.backend.catalog.adapters import BASE_KEY, AdapterStore
 from fimble.backend.catalog.gguf_header import read_header
 from fimble.backend.llama.context import ContextOptions, LlamaContext
 from fimble.backend.llama.model import LlamaModel, LoadOptions
+from fimble.core.config import Layer
 from fimble.core.errors import InputError, ModelUnsuitableError
+from fimble.core.flow import Completion, CompletionRequest, Document, RequestId, Trigger
+from fimble.core.position import ByteOffset
+from fimble.engine.settings import load_settings
+from fimble.engine.wiring import build_engine
 from fimble.tuning.export import export, tensor_name
 from fimble.tuning.training.run_folder import RunFolder, TrainConfig
 
@@ -98,3 +103,23 @@ def test_an_adapter_of_another_shape_is_refused_with_a_sentence(model_path: Path
     path = export(finished_run(tmp_path / "run", n_hidden=512), "qwen2", tmp_path / "a.gguf")
     with pytest.raises(ModelUnsuitableError, match="could not apply the adapter"):
         logits(model_path, path)
+
+
+@pytest.mark.model
+async def test_the_engine_answers_with_the_chosen_adapter(model_path: Path, tmp_path: Path) -> None:
+    adapter = export(finished_run(tmp_path / "run", scale=0.5), "qwen2", tmp_path / "noise.gguf")
+    text = "def add(a, b):\n    return "
+    document = Document("file:///a.py", "python", 1, text)
+    answers: list[str] = []
+    for chosen in ("", str(adapter)):
+        engine = build_engine(load_settings([Layer("test", {"model.id": str(model_path), "model.adapter": chosen})]))
+        try:
+            info = await engine.ready()
+            assert info.model_id.endswith("+noise") == bool(chosen)
+            request = CompletionRequest(RequestId("1"), document, ByteOffset(len(text)), Trigger.INVOKED)
+            outcome = await engine.complete(request)
+        finally:
+            await engine.aclose()
+        answers.append(outcome.text if isinstance(outcome, Completion) else str(outcome.reason))
+    assert answers[0] == "a + b"
+    assert answers[1] != answers[0]
