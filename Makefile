@@ -7,12 +7,14 @@ LLAMA := 0.3.36
 SDIST := $(CACHE)/sdist/llama_cpp_python-$(LLAMA).tar.gz
 WHEELS := $(CACHE)/wheels
 MODEL := qwen2.5-coder-0.5b
+# The build of torch that `make test-tune` takes, such as one for your GPU.
+TORCH ?= torch==2.13.0
 # The model process is all that uses a core for long; two jobs suit a small machine.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
 export FIMBLE_SDIST_DIR := $(CACHE)/sdist
 export FIMBLE_WHEEL_DIR := $(WHEELS)
 
-.PHONY: demo test test-fast lint format bench clean install model dev editors
+.PHONY: demo test test-fast test-tune lint format bench clean install model dev editors
 
 demo: install model
 	$(BIN)/fimble complete examples/inventory.py:26:9
@@ -55,6 +57,15 @@ format: dev
 # Everything: lint, types, unit, real model, real editors. What cannot be installed is skipped and named at the end.
 test: lint model editors
 	$(BIN)/pytest
+
+# Training on a tiny model and, if it is there, the real one. In an environment of its own: torch is 200 MB and more.
+TUNE_VENV := $(CACHE)/tune-venv
+test-tune: dev
+	test -x $(TUNE_VENV)/bin/python || $(PYTHON) -m venv $(TUNE_VENV)
+	$(TUNE_VENV)/bin/python -m pip install --quiet $(TORCH)
+	$(TUNE_VENV)/bin/python -m pip install --quiet $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
+	$(TUNE_VENV)/bin/python -m pip install --quiet --constraint constraints.txt --editable '.[dev,tune,ray]'
+	$(TUNE_VENV)/bin/python -m pytest tests/tuning
 
 # Seconds, not minutes: neither weights nor editors.
 test-fast: dev

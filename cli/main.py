@@ -26,6 +26,7 @@ _COMMANDS = {
     "serve": "serve",
     "stats": "stats",
     "telemetry": "telemetry",
+    "tune": "tuned",
 }
 
 

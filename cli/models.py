@@ -24,6 +24,7 @@ from fimble.backend.catalog.catalog import CatalogEntry, load_catalog
 from fimble.backend.catalog.fit import Fit, explain, fit, read_hardware, recommend
 from fimble.backend.catalog.store import InstalledModel, ModelStore
 from fimble.backend.catalog.verify import OnBytes, OnProgress
+from fimble.cli.adapters import adapter
 from fimble.core.errors import ModelCorruptError
 from fimble.engine.settings import Settings, load_settings
 
@@ -38,6 +39,9 @@ _NOTES_COLUMNS = 120
 @click.group()
 def models() -> None:
     """The models on this machine, and those it can have."""
+
+
+models.add_command(adapter)
 
 
 @models.command("list")

@@ -24,6 +24,7 @@ class ModelOptions:
     """Which weights answer, and how they are loaded."""
 
     id: str = _option("qwen2.5-coder-0.5b", "Model to complete with: an id of `fimble models list`, or a GGUF's path.")
+    adapter: str = _option("", "Adapter to answer with: a name of `fimble models adapter list`, or a GGUF's path.")
     n_ctx: int = _option(8192, "Tokens the KV cache holds, all recently edited places together.", minimum=512)
     n_gpu_layers: int = _option(-1, "Layers put on the GPU; -1 puts all there. No effect with a CPU build.")
     n_threads: int = _option(0, "CPU threads for the model; 0 chooses from the cores.", minimum=0)

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fimble.context.prompt.assemble import assemble
+from fimble.context.prompt.budget import COLD_SIZES
 from fimble.context.prompt.cache import CachingTokenizer
 from fimble.context.prompt.fim import choose_family
 from fimble.core.config import Config, PromptOptions
@@ -100,5 +101,5 @@ def _reduced(options: PromptOptions) -> Sequence[PromptOptions]:
             suffix_lines=min(options.suffix_lines, n_below),
             chunk_tokens=0,
         )
-        for n_tokens, n_above, n_below in ((384, 24, 8), (128, 8, 3))
+        for n_tokens, n_above, n_below in COLD_SIZES
     ]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.adapters import AdapterStore
+from fimble.backend.catalog.catalog import is_model_id, load_catalog
 from fimble.backend.catalog.store import ModelStore
 from fimble.backend.host.client import HostBackend
 from fimble.backend.host.protocol import ModelSpec
@@ -54,8 +55,17 @@ def build_backend(settings: Settings) -> ModelBackend:
         return ScriptedBackend.from_file(Path(model.id.removeprefix(_SCRIPTED)))
 
     def find_model() -> ModelSpec:
-        path = ModelStore(settings.paths.models, load_catalog()).resolve(model.id)
-        return ModelSpec(model.id, path, model.n_ctx, model.n_gpu_layers, model.n_threads)
+        store = ModelStore(settings.paths.models, load_catalog())
+        path = store.resolve(model.id)
+        if not model.adapter:
+            return ModelSpec(model.id, path, model.n_ctx, model.n_gpu_layers, model.n_threads)
+        record = store.find(model.id) if is_model_id(model.id) else None
+        adapter = AdapterStore(settings.paths.models).resolve(
+            model.adapter, base_sha256=record.sha256 if record else None
+        )
+        # Counts and experiments tell answers with an adapter from those without by the model's id.
+        name = f"{model.id}+{Path(model.adapter).stem}"
+        return ModelSpec(name, path, model.n_ctx, model.n_gpu_layers, model.n_threads, adapter)
 
     return HostBackend(find_model, settings.paths, settings.config.host)
 

@@ -35,12 +35,15 @@ class TruncatedError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class GgufHeader:
-    """`metadata` has the scalar values only. `min_size_bytes` is where the last tensor's data ends."""
+    """`metadata` has the scalar values only. `min_size_bytes` is where the last tensor's data ends, `n_weights` how
+    many numbers all tensors hold.
+    """
 
     version: int
     n_tensors: int
     metadata: dict[str, Scalar]
     min_size_bytes: int
+    n_weights: int = 0
 
 
 def read_header(path: Path) -> GgufHeader:
@@ -104,14 +107,14 @@ def _read(reader: _Reader) -> GgufHeader:
         value = _value(reader, reader.whole("<I"))
         if value is not None:
             metadata[key] = value
-    ends = [_tensor_end(reader) for _ in range(n_tensors)]
+    tensors = [_tensor(reader) for _ in range(n_tensors)]
     alignment = metadata.get("general.alignment", _DEFAULT_ALIGNMENT_BYTES)
     if not isinstance(alignment, int) or alignment < 1:
         raise NotGgufError(f"its alignment is {alignment!r}")
     data_start = math.ceil(reader.tell() / alignment) * alignment
     # A file without tensors (a bare vocabulary) need not be padded.
-    min_size_bytes = data_start + max(ends) if ends else reader.tell()
-    return GgufHeader(version, n_tensors, metadata, min_size_bytes)
+    min_size_bytes = data_start + max(end for end, _ in tensors) if tensors else reader.tell()
+    return GgufHeader(version, n_tensors, metadata, min_size_bytes, sum(n_items for _, n_items in tensors))
 
 
 def _value(reader: _Reader, kind: int) -> Scalar | None:
@@ -137,8 +140,8 @@ def _skip_array(reader: _Reader) -> None:
         raise NotGgufError(f"an array of unknown type {kind}")
 
 
-def _tensor_end(reader: _Reader) -> int:
-    """Where a tensor's data ends, in bytes from the start of the data."""
+def _tensor(reader: _Reader) -> tuple[int, int]:
+    """Where a tensor's data ends, in bytes from the start of the data, and how many numbers it holds."""
     from gguf.constants import GGML_QUANT_SIZES, GGMLQuantizationType  # brings numpy in: 0.15 s
 
     name, n_dimensions = reader.text(), reader.whole("<I")
@@ -149,5 +152,5 @@ def _tensor_end(reader: _Reader) -> int:
     try:
         block_items, block_bytes = GGML_QUANT_SIZES[GGMLQuantizationType(kind)]
     except (ValueError, KeyError):
-        return offset  # newer than our table: only its start is sure
-    return offset + math.ceil(n_items / block_items) * block_bytes
+        return offset, n_items  # newer than our table: only its start is sure
+    return offset + math.ceil(n_items / block_items) * block_bytes, n_items

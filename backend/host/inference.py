@@ -188,7 +188,7 @@ class Inference:
     def _ready(self, spec: ModelSpec) -> tuple[LlamaModel, LlamaContext]:
         if self._spec != spec:
             self._free()
-            model = LlamaModel(LoadOptions(spec.path, spec.n_gpu_layers))
+            model = LlamaModel(LoadOptions(spec.path, spec.n_gpu_layers, adapter=spec.adapter))
             try:
                 context = LlamaContext(model, ContextOptions(spec.n_ctx, spec.n_threads or usable_cores()))
             except BaseException:

@@ -44,6 +44,7 @@ class ModelSpec:
     n_ctx: int
     n_gpu_layers: int
     n_threads: int
+    adapter: Path | None = None
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:
@@ -74,12 +75,13 @@ def encode_frame(frame: Frame) -> bytes:
 
 def spec_to_wire(spec: ModelSpec) -> Frame:
     """A model spec as JSON."""
-    return {**asdict(spec), "path": str(spec.path)}
+    return {**asdict(spec), "path": str(spec.path), "adapter": str(spec.adapter) if spec.adapter else None}
 
 
 def spec_from_wire(wire: Frame) -> ModelSpec:
     """Back from JSON."""
-    fields: Frame = {**wire, "path": Path(wire["path"])}
+    adapter = Path(wire["adapter"]) if wire["adapter"] else None
+    fields: Frame = {**wire, "path": Path(wire["path"]), "adapter": adapter}
     return ModelSpec(**fields)
 
 

@@ -66,6 +66,9 @@ class LlamaContext:
                 f"{library.last_complaint() or 'no reason given'}",
                 mend="Lower `model.n_ctx`, or choose a smaller model.",
             )
+        if model.adapter:
+            adapters = (lib.llama_adapter_lora_p_ctypes * 1)(model.adapter)
+            lib.llama_set_adapters_lora(self._handle, adapters, 1, (ctypes.c_float * 1)(1.0))
         self._memory: Any = lib.llama_get_memory(self._handle)
         self._n_batch_tokens = options.n_batch_tokens
         self._batch: Any = lib.llama_batch_init(options.n_batch_tokens, 0, 1)
@@ -119,7 +122,33 @@ class LlamaContext:
         for start in range(0, len(tokens), self._n_batch_tokens):
             part = tokens[start : start + self._n_batch_tokens]
             is_last = start + len(part) == len(tokens)
-            self._decode(seq, part, want_logits=is_last)
+            self._decode(seq, part, n_logits=int(is_last))
+
+    def losses(self, tokens: tuple[TokenId, ...], n_given: int) -> npt.NDArray[np.float32]:
+        """Minus log probability of each of `tokens[n_given:]` after what stands before it; shape (n - n_given,).
+
+        For measuring, not for serving: sequence 0 is emptied for it, before and after.
+
+        Raises:
+            ValueError: nothing is given, or nothing is asked.
+            Aborted, BackendError: as `evaluate`.
+        """
+        if not 0 < n_given < len(tokens):
+            raise ValueError(f"{n_given} of {len(tokens)} tokens are given")
+        self.cut(0, 0)
+        found: list[float] = []
+        for start in range(0, len(tokens) - 1, self._n_batch_tokens):
+            part = tokens[start : min(start + self._n_batch_tokens, len(tokens) - 1)]
+            first = max(0, n_given - 1 - start)  # the last given token predicts the first asked
+            n_logits = max(0, len(part) - first)
+            self._decode(0, part, n_logits=n_logits)
+            for i in range(len(part) - n_logits, len(part)):
+                pointer = self._lib.llama_get_logits_ith(self._handle, i)
+                row = np.ctypeslib.as_array(pointer, shape=(self._n_vocab,)).astype(np.float64)
+                top = row.max()
+                found.append(float(top + np.log(np.exp(row - top).sum()) - row[tokens[start + i + 1]]))
+        self.cut(0, 0)
+        return np.array(found, dtype=np.float32)
 
     def logits(self) -> npt.NDArray[np.float32]:
         """A writable view on the logits of the last evaluated token, shape (n_vocab,); valid until the next call."""
@@ -145,7 +174,8 @@ class LlamaContext:
             self._lib.llama_free(self._handle)
             self._handle = None
 
-    def _decode(self, seq: int, tokens: tuple[TokenId, ...], *, want_logits: bool) -> None:
+    def _decode(self, seq: int, tokens: tuple[TokenId, ...], *, n_logits: int) -> None:
+        """Append tokens; logits are kept for the last `n_logits` of them."""
         batch = self._batch
         n_tokens = len(tokens)
         first = len(self._held[seq])
@@ -155,8 +185,7 @@ class LlamaContext:
             batch.pos[i] = first + i
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = seq
-            batch.logits[i] = 0
-        batch.logits[n_tokens - 1] = want_logits
+            batch.logits[i] = i >= n_tokens - n_logits
         if self._abort_flag[0] != b"\0":
             raise Aborted
         status: int = self._lib.llama_decode(self._handle, batch)

@@ -11,7 +11,7 @@ from typing import Any
 
 from fimble.backend.decode.heal import PieceIndex
 from fimble.backend.llama import library
-from fimble.core.errors import ModelCorruptError, ModelMissingError
+from fimble.core.errors import ModelCorruptError, ModelMissingError, ModelUnsuitableError
 from fimble.core.flow import TokenId
 
 _PIECE_BYTES = 256
@@ -20,11 +20,15 @@ _FIM_KINDS = ("pre", "suf", "mid", "pad", "rep", "sep")
 
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
-    """How weights are loaded; `n_gpu_layers` of -1 puts all layers on a GPU if the build has one."""
+    """How weights are loaded; `n_gpu_layers` of -1 puts all layers on a GPU if the build has one.
+
+    `adapter` is a LoRA adapter in GGUF, applied to every context that is made over the weights.
+    """
 
     path: Path
     n_gpu_layers: int = -1
     vocab_only: bool = False
+    adapter: Path | None = None
 
 
 class LlamaModel:
@@ -36,6 +40,7 @@ class LlamaModel:
         Raises:
             ModelMissingError: there is no such file.
             ModelCorruptError: llama.cpp cannot load it.
+            ModelUnsuitableError: the adapter is not for these weights.
         """
         if not options.path.is_file():
             raise ModelMissingError(f"There is no model file at {options.path}.", mend="See `fimble models list`.")
@@ -54,6 +59,7 @@ class LlamaModel:
         self.vocab: Any = lib.llama_model_get_vocab(self.handle)
         self.n_vocab: int = lib.llama_vocab_n_tokens(self.vocab)
         self.n_gpu_layers = params.n_gpu_layers if lib.llama_supports_gpu_offload() else 0
+        self.adapter: Any = self._load_adapter(options.adapter) if options.adapter else None
         self._pieces: dict[int, bytes] = {}
         self._piece_buffer = ctypes.create_string_buffer(_PIECE_BYTES)
 
@@ -117,6 +123,19 @@ class LlamaModel:
         if self.handle:
             self._lib.llama_model_free(self.handle)
             self.handle = None
+
+    def _load_adapter(self, path: Path) -> Any:
+        """The adapter's handle; llama.cpp frees it with the weights."""
+        library.forget_complaints()
+        handle = self._lib.llama_adapter_lora_init(self.handle, str(path).encode())
+        if not handle:
+            complaint = library.last_complaint() or "no reason given"
+            self.close()
+            raise ModelUnsuitableError(
+                f"llama.cpp could not apply the adapter {path}: {complaint}",
+                mend="It may be for another model: unset `model.adapter`, or set the `model.id` that it was made for.",
+            )
+        return handle
 
     def _tokenize(self, text: str, *, parse_special: bool) -> list[TokenId]:
         raw = text.encode("utf-8", "replace")

@@ -9,6 +9,10 @@ from collections.abc import Awaitable, Callable, Iterator
 
 Count = Callable[[str], Awaitable[int]]
 
+# What a cold cache leaves time for, largest first: tokens, lines above the cursor, lines below it. Serving falls back
+# to these, so tuning shows them to the model too.
+COLD_SIZES = ((384, 24, 8), (128, 8, 3))
+
 # Text is not even tokenized beyond this many characters for each token it may have: code has 3 to 4, and a 5 MB line
 # must not be tokenized to learn that it is too long.
 MAX_CHARS_PER_TOKEN = 8

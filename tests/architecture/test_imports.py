@@ -21,8 +21,8 @@ ALLOWED: dict[str, set[str]] = {
     "engine": {"core", "syntax", "context"},
     "lsp_server": {"core", "engine"},
     "evaluation": {"core", "syntax", "engine"},
-    "cli": set(FOLDERS) - {"tuning"},
-    "tuning": {"core", "syntax", "context"},
+    "cli": set(FOLDERS),
+    "tuning": {"core", "syntax", "context", "backend", "evaluation"},
 }
 WIRING_ALSO = {"backend", "telemetry"}
 
@@ -33,7 +33,10 @@ HOMES: dict[str, tuple[str, ...]] = {
     "tree_sitter": ("syntax",),
     "llama_cpp": ("backend.llama",),
     "sqlite3": ("telemetry", "context.index"),
-    "torch": ("tuning",),
+    "ray": ("tuning.mine.cluster",),
+    "torch": ("tuning.training",),
+    "transformers": ("tuning.training",),
+    "peft": ("tuning.training",),
     "matplotlib": ("evaluation",),
 }
 # The network: nothing outside these opens a connection (docs/privacy.md).

@@ -1,0 +1,1 @@
+"""From repositories to a fine-tuned adapter: mine, prepare, train, export, gate. Only `training` needs torch."""

@@ -1,0 +1,1 @@
+"""Examples to token sequences, in the format and with the context that serving gives the model."""

@@ -1,0 +1,1 @@
+"""Sequences to an adapter. Modules that import torch say so by a comment in their second paragraph."""
