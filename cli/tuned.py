@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import click
+from fimble.tuning.gate import Verdict, compare, judge, run_set
 from rich.console import Console
 from rich.table import Table
 
@@ -20,7 +21,6 @@ from fimble.core.errors import FimbleError, InputError
 from fimble.engine.settings import Settings, load_settings
 from fimble.evaluation.results import RecordResult
 from fimble.evaluation.session import Selection, select
-from fimble.tuning.gate import Verdict, compare, judge, run_set
 
 
 @tune.command()

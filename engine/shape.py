@@ -91,15 +91,19 @@ def _cut_loops(text: str) -> str:
 
 
 def _drop_suffix_lines(text: str, suffix: str) -> str:
-    """Drop trailing lines that are the lines which follow the cursor's line anyway."""
+    """Drop trailing lines that are the lines which follow the cursor's line anyway, indentation and all."""
     rest_of_line, _, below = suffix.partition("\n")
-    following = [line.strip() for line in below.splitlines() if line.strip()]
+    following = [line.rstrip() for line in below.splitlines() if line.strip()]
     lines = text.split("\n")
     if not following or len(lines) < 2:
         return text
     for n_repeated in range(min(len(lines) - 1, len(following)), 0, -1):
-        tail = [line.strip() for line in lines[-n_repeated:]]
-        if tail == following[:n_repeated] and max(map(len, tail)) >= _MIN_TELLING_CHARS and not rest_of_line.strip():
+        tail = [line.rstrip() for line in lines[-n_repeated:]]
+        if (
+            tail == following[:n_repeated]
+            and max(len(line.strip()) for line in tail) >= _MIN_TELLING_CHARS
+            and not rest_of_line.strip()
+        ):
             return "\n".join(lines[:-n_repeated]).rstrip()
     return text
 

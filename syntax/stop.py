@@ -264,12 +264,23 @@ class StopJudge:
 
 
 def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> bool:
-    """Whether a line that begins in the completion, or the first one after it, begins where Python forbids it."""
+    """Whether a line that begins in the completion begins where Python forbids it, or one after it that depends on it.
+
+    Those after it depend on it until one stands at an indentation that was open before the cursor's line.
+    """
     text = indent.unread + hole.head + completion + hole.suffix[:_FOLLOWING_BYTES]
     report = read_lines(text + b"\n", indent.state)
     start = len(indent.unread) + hole.line_head
     end = start + len(completion)
-    following = next((at for at in report.line_starts if at >= end), None)
-    if following is None and report.state.after_header and len(hole.suffix) <= _FOLLOWING_BYTES:
+    following = [at for at in report.line_starts if at >= end]
+    if not following and report.state.after_header and len(hole.suffix) <= _FOLLOWING_BYTES:
         return True  # the file ends where a block should begin
-    return any(start <= at < end or at == following for at in report.wrong)
+    wrong = frozenset(report.wrong)
+    if any(start <= at < end for at in wrong):
+        return True
+    for at in following:
+        if at in wrong:
+            return True
+        if at - (text.rfind(b"\n", 0, at) + 1) in indent.state.columns:
+            return False
+    return False

@@ -36,6 +36,9 @@ def _split(text: str) -> tuple[str, str]:
         ("python", "def f():\n    $0\n", "a = 1\n      b = 2", "no"),
         ("python", "def f():\n    $0\n    b = 2\n", "if x:", "no"),
         ("python", "def f():\n    $0\n        b = 2\n", "if x:", "clean"),
+        # A line further down stands at a level that nobody opened, but the first one does not.
+        ("python", "for a in b:\n$0\n            c()\n        d()\n", "    if a:", "no"),
+        ("python", "for a in b:\n$0\n            c()\n        d()\n", "        if a:", "clean"),
         ("python", "x = $0 + 1\n", "class", "no"),
         ("python", "x $0+= y\n", "+= z ", "no"),
         ("python", "x = $0 += y\n", "z", "no"),

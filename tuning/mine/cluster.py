@@ -13,8 +13,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fimble.core.errors import FimbleError
 from fimble.tuning.mine.gaps import FoundGaps, GapTask, find_gaps
+
+from fimble.core.errors import FimbleError
 
 LOCAL = "local"
 FindAll = Callable[[Sequence[GapTask]], list[FoundGaps]]

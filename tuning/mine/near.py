@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
-
 from fimble.tuning.mine.shingles import Hashes, shingles
+from numpy.typing import NDArray
 
 _RUN_WORDS = 7
 _N_BANDS = 16
