@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -14,12 +15,13 @@ from rich.table import Table
 
 from fimble.backend.catalog.adapters import AdapterStore
 from fimble.backend.catalog.gguf_header import read_header
+from fimble.backend.catalog.verify import sha256_of
 from fimble.cli import tune as stages
 from fimble.cli.tune import tune
 from fimble.core.config import Layer
 from fimble.core.errors import FimbleError, InputError
 from fimble.engine.settings import Settings, load_settings
-from fimble.evaluation.results import RecordResult
+from fimble.evaluation.results import Partial, RecordResult
 from fimble.evaluation.session import Selection, select
 
 
@@ -114,17 +116,34 @@ def _gate(adapter: Path, tasks: Path, sets: Sequence[Path], limit: int | None, m
     without = load_settings([Layer("command line", {**model, "model.adapter": ""})])
     with_it = load_settings([Layer("command line", {**model, "model.adapter": str(adapter.absolute())})])
     selections = [Selection(path, limit) for path in (tasks, *sets)]
-    base = asyncio.run(_results(without, selections, "without the adapter"))
-    tuned = asyncio.run(_results(with_it, selections, "with the adapter"))
+    if not adapter.is_file():
+        raise InputError(f"There is no adapter {adapter}.", mend="Make one with `fimble tune export RUN`.")
+    partials = [adapter.with_name(f".{adapter.name}.{side}.jsonl") for side in ("without", "with")]
+    base = asyncio.run(_results(without, selections, "without the adapter", partials[0]))
+    tuned = asyncio.run(_results(with_it, selections, "with the adapter", partials[1]))
     verdict = judge(compare(base, tuned), select(selections)[0].name)
+    for partial in partials:
+        partial.unlink(missing_ok=True)
     _show(verdict)
     return verdict
 
 
-async def _results(settings: Settings, selections: Sequence[Selection], title: str) -> list[RecordResult]:
+async def _results(
+    settings: Settings, selections: Sequence[Selection], title: str, partial_path: Path
+) -> list[RecordResult]:
+    """Answers of one side. Kept beside the adapter until the verdict, so that a stopped comparison goes on."""
     from fimble.evaluation.targets import open_subject
 
     chosen = select(selections)
+    adapter = settings.config.model.adapter
+    partial = Partial(
+        partial_path,
+        {
+            "options": asdict(settings.config),
+            "sets": [asdict(one.info) for one in chosen],
+            "adapter": sha256_of(Path(adapter)) if adapter else "",
+        },
+    )
     n_records, results = sum(len(one.records) for one in chosen), list[RecordResult]()
     with stages.bar(title) as show:
         n_done = 0
@@ -136,7 +155,7 @@ async def _results(settings: Settings, selections: Sequence[Selection], title: s
 
         async with open_subject("fimble", settings, lambda: Path()) as subject:
             for one in chosen:
-                results += await run_set(one, subject, advance)
+                results += await run_set(one, subject, partial, advance)
     return results
 
 

@@ -50,13 +50,14 @@ class Verdict:
     compared: tuple[Compared, ...]
 
 
-async def run_set(one: SelectedSet, subject: Subject, on_result: Callable[[], None]) -> list[RecordResult]:
-    """Every record of a set, answered by one subject.
+async def run_set(
+    one: SelectedSet, subject: Subject, partial: Partial, on_result: Callable[[], None]
+) -> list[RecordResult]:
+    """Every record of a set, answered by one subject, but for those that `partial` has from an earlier run.
 
     Raises:
         FimbleError: the model or its process failed.
     """
-    partial = Partial(None, {})
     opener = subject.completers(one.lines)
     return await run_records(one.name, one.records, one.spec, opener, partial, lambda _: on_result())
 

@@ -61,7 +61,7 @@ def test_a_missing_folder_is_named_with_the_command_that_makes_it(
     arguments: dict[str, tuple[object, ...]] = {
         "prepare": (tmp_path / "none", "--out", tmp_path / "out"),
         "export": (tmp_path / "none",),
-        "eval": (tmp_path / "none.gguf", "--tasks", tmp_path / "none.jsonl"),
+        "eval": (tmp_path / "none.gguf", "--tasks", tmp_path / "m.gguf"),
     }
     result = fimble("tune", stage, *arguments[stage])
     assert isinstance(result.exception, InputError)
