@@ -9,7 +9,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 import click
-from fimble.tuning.gate import Verdict, compare, judge, run_set
 from rich.console import Console
 from rich.table import Table
 
@@ -23,6 +22,7 @@ from fimble.core.errors import FimbleError, InputError
 from fimble.engine.settings import Settings, load_settings
 from fimble.evaluation.results import Partial, RecordResult
 from fimble.evaluation.session import Selection, select
+from fimble.tuning.gate import Verdict, compare, judge, run_set
 
 
 @tune.command()

@@ -12,10 +12,10 @@ from typing import Any
 
 import gguf
 import numpy as np
-from fimble.tuning.training.run_folder import RunFolder
 
 from fimble.backend.catalog.adapters import BASE_KEY
 from fimble.core.errors import InputError, ModelUnsuitableError
+from fimble.tuning.training.run_folder import RunFolder
 
 _NAMES = {
     "self_attn.q_proj": "attn_q",

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from fimble.core.config import PromptOptions
 from fimble.tuning.mine.spans import SpanOptions
 from fimble.tuning.prepare.run import PrepareOptions
 from fimble.tuning.training.run_folder import TrainConfig
-
-from fimble.core.config import PromptOptions
 
 
 @dataclass(frozen=True, slots=True)

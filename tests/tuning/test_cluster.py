@@ -6,10 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from fimble.tuning.mine.cluster import LOCAL, find_here, find_on
-from fimble.tuning.mine.run import MineOptions, mine
 
 from fimble.core.errors import FimbleError
+from fimble.tuning.mine.cluster import LOCAL, find_here, find_on
+from fimble.tuning.mine.run import MineOptions, mine
 
 
 def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,8 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fimble.tuning.export import export, tensor_name
-from fimble.tuning.training.run_folder import RunFolder, TrainConfig
 from gguf import GGUFReader
 
 from fimble.backend.catalog.adapters import BASE_KEY, AdapterStore
@@ -20,6 +18,8 @@ from fimble.core.flow import Completion, CompletionRequest, Document, RequestId,
 from fimble.core.position import ByteOffset
 from fimble.engine.settings import load_settings
 from fimble.engine.wiring import build_engine
+from fimble.tuning.export import export, tensor_name
+from fimble.tuning.training.run_folder import RunFolder, TrainConfig
 
 # Of Qwen2.5-Coder-0.5B.
 N_HIDDEN, N_KV, N_FFN = 896, 128, 4864

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import pytest
-from fimble.tuning.gate import Verdict, compare, judge
 
 from fimble.evaluation.results import RecordResult
+from fimble.tuning.gate import Verdict, compare, judge
 
 
 def results(set_name: str, values: Sequence[float], metric: str = "es") -> list[RecordResult]:

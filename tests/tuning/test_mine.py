@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from fimble.tuning.mine.examples import load
-from fimble.tuning.mine.run import MineOptions, MineReport, mine
 from tests.tuning.conftest import MONEY, ORDERS, make_repository
 
 from fimble.cli.tune import tune
 from fimble.core.errors import InputError
+from fimble.tuning.mine.examples import load
+from fimble.tuning.mine.run import MineOptions, MineReport, mine
 
 
 def run(paths: list[Path], out: Path, options: MineOptions | None = None) -> MineReport:

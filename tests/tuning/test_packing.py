@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fimble.tuning.prepare.dataset import About, Prepared
-from fimble.tuning.training.packing import NO_TARGET, horizons, may_see, pack, training_order
 from hypothesis import given
 from hypothesis import strategies as st
+
+from fimble.tuning.prepare.dataset import About, Prepared
+from fimble.tuning.training.packing import NO_TARGET, horizons, may_see, pack, training_order
 
 ABOUT = About("m", "w", "f", 9, 0, 0, 0, 0, "hash", {})
 

@@ -7,11 +7,6 @@ import json
 from pathlib import Path
 
 import pytest
-from fimble.tuning.mine.examples import load as load_mined
-from fimble.tuning.mine.run import MineOptions, mine
-from fimble.tuning.prepare.dataset import load
-from fimble.tuning.prepare.run import PrepareOptions, prepare
-from fimble.tuning.prepare.sequences import sequence_of
 from tests.tuning.conftest import make_repository
 from tests.tuning.vocabulary import WordVocabulary
 
@@ -21,6 +16,11 @@ from fimble.core.config import PromptOptions
 from fimble.core.errors import InputError, ModelUnsuitableError
 from fimble.core.flow import Context, LineMode, StopRules, TokenId
 from fimble.evaluation.records import read_set
+from fimble.tuning.mine.examples import load as load_mined
+from fimble.tuning.mine.run import MineOptions, mine
+from fimble.tuning.prepare.dataset import load
+from fimble.tuning.prepare.run import PrepareOptions, prepare
+from fimble.tuning.prepare.sequences import sequence_of
 
 QWEN = next(family for family in FAMILIES if family.name == "qwen2.5-coder")
 CHUNKLESS = PromptOptions(chunk_tokens=0)

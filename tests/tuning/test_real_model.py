@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from fimble.backend.llama.context import ContextOptions, LlamaContext
+from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.tuning.prepare.dataset import About, Prepared
 from fimble.tuning.prepare.measure import open_measure
 from fimble.tuning.prepare.sequences import TokenSequence
 from fimble.tuning.training.packing import NO_TARGET, pack
 from fimble.tuning.training.run_folder import TrainConfig
-
-from fimble.backend.llama.context import ContextOptions, LlamaContext
-from fimble.backend.llama.model import LlamaModel, LoadOptions
 
 pytestmark = [pytest.mark.model, pytest.mark.filterwarnings("default"), pytest.mark.timeout(600)]
 CODE = (

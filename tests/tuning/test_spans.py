@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from fimble.tuning.mine.difficulty import N_STAGES, stages, structural_difficulty
-from fimble.tuning.mine.near import NearDuplicates
-from fimble.tuning.mine.shingles import shingles
-from fimble.tuning.mine.spans import MAX_CHARS, Span, SpanOptions, spans_of
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.tuning.conftest import MONEY, ORDERS
@@ -16,6 +12,10 @@ from fimble.syntax.grammar import grammar_for
 from fimble.syntax.holes import HoleKind, find_holes
 from fimble.syntax.languages import language_for
 from fimble.syntax.parse import parse
+from fimble.tuning.mine.difficulty import N_STAGES, stages, structural_difficulty
+from fimble.tuning.mine.near import NearDuplicates
+from fimble.tuning.mine.shingles import shingles
+from fimble.tuning.mine.spans import MAX_CHARS, Span, SpanOptions, spans_of
 
 CODE = {
     "python": "import os.path\nclass A:\n    x = [1, 2]\n    def f(self, n):\n        try:\n"

@@ -11,11 +11,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+from fimble.core.errors import InputError, ModelUnsuitableError
 from fimble.tuning.prepare.dataset import About, Prepared
 from fimble.tuning.training.packing import NO_TARGET, pack
 from fimble.tuning.training.run_folder import RunFolder, TrainConfig
-
-from fimble.core.errors import InputError, ModelUnsuitableError
 
 torch = pytest.importorskip("torch", reason='the extra is not installed: pip install "fimble[tune]"')
 transformers = pytest.importorskip("transformers", reason='the extra is not installed: pip install "fimble[tune]"')

@@ -13,9 +13,8 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from fimble.tuning.mine.gaps import FoundGaps, GapTask, find_gaps
-
 from fimble.core.errors import FimbleError
+from fimble.tuning.mine.gaps import FoundGaps, GapTask, find_gaps
 
 LOCAL = "local"
 FindAll = Callable[[Sequence[GapTask]], list[FoundGaps]]

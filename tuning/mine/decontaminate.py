@@ -12,9 +12,9 @@ from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
-from fimble.tuning.mine.shingles import Hashes, shingles
 
 from fimble.evaluation.records import read_set
+from fimble.tuning.mine.shingles import Hashes, shingles
 
 _RUN_WORDS = 20
 # So many distinct runs of 20 words in common are no accident; a licence header is (it is cut off before).

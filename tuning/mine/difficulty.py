@@ -9,9 +9,8 @@ import math
 import re
 from collections.abc import Sequence
 
-from fimble.tuning.mine.spans import Span
-
 from fimble.syntax.holes import HoleKind
+from fimble.tuning.mine.spans import Span
 
 N_STAGES = 3
 STAGE_NAMES = ("easy", "medium", "hard")

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from fimble.context.index.workspace import code_language
 from fimble.tuning.mine.difficulty import structural_difficulty
 from fimble.tuning.mine.spans import Span, SpanOptions, spans_of
-
-from fimble.context.index.workspace import code_language
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from fimble.tuning.mine.shingles import Hashes, shingles
 from numpy.typing import NDArray
+
+from fimble.tuning.mine.shingles import Hashes, shingles
 
 _RUN_WORDS = 7
 _N_BANDS = 16

@@ -10,6 +10,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from fimble.context.index.files import scan
+from fimble.context.index.ignore import is_unfit
+from fimble.context.index.secrets import has_secret
+from fimble.context.index.workspace import code_language
+from fimble.core.errors import InputError
 from fimble.tuning.mine.cluster import FindAll, find_here
 from fimble.tuning.mine.decontaminate import EvaluationTexts, excluded_as
 from fimble.tuning.mine.difficulty import STAGE_NAMES, stages
@@ -19,12 +24,6 @@ from fimble.tuning.mine.licence import header_forbids, is_permissive, licence_of
 from fimble.tuning.mine.near import NearDuplicates
 from fimble.tuning.mine.sources import Repository, open_repository
 from fimble.tuning.mine.spans import SpanOptions
-
-from fimble.context.index.files import scan
-from fimble.context.index.ignore import is_unfit
-from fimble.context.index.secrets import has_secret
-from fimble.context.index.workspace import code_language
-from fimble.core.errors import InputError
 
 _MIN_FILE_CHARS = 200
 _NEAR_CHARS = 160

@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from fimble.tuning.prepare.sequences import TokenSequence
 from numpy.typing import NDArray
 
 from fimble.core.errors import InputError
+from fimble.tuning.prepare.sequences import TokenSequence
 
 ARRAYS = "sequences.npz"
 ABOUT = "about.json"

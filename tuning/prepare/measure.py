@@ -6,11 +6,10 @@ import contextlib
 from collections.abc import Callable, Generator
 from pathlib import Path
 
-from fimble.tuning.prepare.sequences import TokenSequence
-
 from fimble.backend.host.cores import usable_cores
 from fimble.backend.llama.context import ContextOptions, LlamaContext
 from fimble.backend.llama.model import LlamaModel, LoadOptions
+from fimble.tuning.prepare.sequences import TokenSequence
 
 
 @contextlib.contextmanager

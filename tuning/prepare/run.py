@@ -10,19 +10,18 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fimble.tuning.mine.difficulty import stages
-from fimble.tuning.mine.examples import Example, Mined, SourceFile
-from fimble.tuning.prepare.dataset import About, Labelled, save
-from fimble.tuning.prepare.sequences import TokenSequence, sequence_of
-from fimble.tuning.prepare.surroundings import RepositoryView, open_view
-from fimble.tuning.prepare.vocabulary import GgufVocabulary
-
 from fimble.context.prompt.budget import COLD_SIZES
 from fimble.context.prompt.cache import CachingTokenizer
 from fimble.context.prompt.fim import Family
 from fimble.core.config import PromptOptions
 from fimble.core.errors import InputError
 from fimble.core.flow import Context
+from fimble.tuning.mine.difficulty import stages
+from fimble.tuning.mine.examples import Example, Mined, SourceFile
+from fimble.tuning.prepare.dataset import About, Labelled, save
+from fimble.tuning.prepare.sequences import TokenSequence, sequence_of
+from fimble.tuning.prepare.surroundings import RepositoryView, open_view
+from fimble.tuning.prepare.vocabulary import GgufVocabulary
 
 _MAX_TASK_FILE_CHARS = 24_000
 _MAX_TASK_FILES = 6

@@ -11,8 +11,6 @@ from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from fimble.tuning.mine.examples import Example, SourceFile
-
 from fimble.context.gather import gather
 from fimble.context.index.refresh import refresh
 from fimble.context.index.secrets import without_secrets
@@ -22,6 +20,7 @@ from fimble.core.flow import Chunk, CompletionRequest, Context, Document, Reques
 from fimble.core.ports import ContextSource
 from fimble.core.position import TextIndex
 from fimble.syntax.languages import language_id_for_path
+from fimble.tuning.mine.examples import Example, SourceFile
 
 _DISTRACTOR_LINES = 12
 _TIME_LIMIT_MS = 20_000.0

@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+
 from fimble.tuning.training.model import Trainee
 from fimble.tuning.training.packing import NO_TARGET, Row, may_see
-from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)

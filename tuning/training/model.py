@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from fimble.tuning.training.run_folder import TrainConfig
 from peft import LoraConfig, inject_adapter_in_model
 from transformers import AutoModelForCausalLM, GgufConfig
 
 from fimble.core.errors import ModelUnsuitableError
+from fimble.tuning.training.run_folder import TrainConfig
 
 _log = logging.getLogger(__name__)
 # Every matrix of a layer of the Llama line and its kin: llama.cpp applies adapters to all of them.

@@ -9,8 +9,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from fimble.tuning.prepare.dataset import Prepared
 from numpy.typing import NDArray
+
+from fimble.tuning.prepare.dataset import Prepared
 
 NO_TARGET = -100  # torch's own sign for "no loss here"
 

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+
 from fimble.tuning.prepare.dataset import Prepared
 from fimble.tuning.training.run_folder import RunFolder, TrainConfig
 from fimble.tuning.training.train import OnStep, train

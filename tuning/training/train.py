@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
+
+from fimble.core.errors import InputError
 from fimble.tuning.prepare.dataset import Prepared
 from fimble.tuning.training.losses import row_losses
 from fimble.tuning.training.model import Trainee, choose_device, choose_dtype, load_trainee
 from fimble.tuning.training.need import require_memory
 from fimble.tuning.training.packing import Row, pack, training_order
 from fimble.tuning.training.run_folder import CHECKPOINT, RunFolder, TrainConfig
-
-from fimble.core.errors import InputError
 
 _CLIP_NORM = 1.0
 OnStep = Callable[[int, int, float], None]
