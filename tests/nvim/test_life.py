@@ -278,19 +278,19 @@ def test_the_help_file_names_every_option_and_key(start_nvim: Start, repo_root: 
 
 
 def test_what_became_of_suggestions_is_counted(start_nvim: Start, tmp_path: Path) -> None:
-    nvim = start_nvim([RETURN, ("loc", "al x"), ("som", "e words")])
+    nvim = start_nvim([RETURN, ("loc", "al_x"), ("som", "e(words)")])
     nvim.edit(tmp_path / "a.py", "\n")
     nvim.until_ready()
     nvim.keys("Aret")
     nvim.until_ghost("urn a + b")
     nvim.keys("<Tab><CR>loc")
-    nvim.until_ghost("al x")
+    nvim.until_ghost("al_x")
     nvim.keys("<C-]>")
     nvim.until_no_ghost()
     nvim.keys("<CR>som")
-    nvim.until_ghost("e words")
+    nvim.until_ghost("e(words)")
     nvim.keys("<M-w>")
-    nvim.until_ghost(" words")
+    nvim.until_ghost("(words)")
     nvim.keys("<Esc>")
     nvim.wait(lambda: nvim.text == ["return a + b", "loc", "some"])
     nvim.close()
