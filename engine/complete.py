@@ -87,7 +87,7 @@ class Engine:
         self._backend = backend
         self._prompting = Prompting(backend, config)
         self._sources = tuple(sources)
-        self._reporter = Reporter(sink, clock)
+        self._reporter = Reporter(sink, clock, config.model.adapter)
         self._node_kinds = NodeKinds()
         self._clock = clock
         self._traffic = Traffic(backend)

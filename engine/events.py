@@ -9,6 +9,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 
 from fimble.core.flow import Completion, CompletionRequest, Context, Event, EventKind, Prompt, Rejection
 from fimble.core.ports import Clock, EventSink
@@ -47,10 +48,11 @@ class Notes:
 class Reporter:
     """Makes events and hands them to the sink."""
 
-    def __init__(self, sink: EventSink, clock: Clock) -> None:
-        """Tell `sink`."""
+    def __init__(self, sink: EventSink, clock: Clock, adapter: str) -> None:
+        """Tell `sink`. `adapter` is the configured one, a name or a file of which only the name is told; "": none."""
         self._sink = sink
         self._clock = clock
+        self._adapter = PurePath(adapter).stem or None
 
     def requested(self, request: CompletionRequest) -> None:
         """A request came."""
@@ -60,6 +62,7 @@ class Reporter:
         """A request has its answer, or the reason for none."""
         fields: dict[str, str | int | float | bool | None] = {
             "model": outcome.model_id,
+            "adapter": self._adapter,
             "node_kind": notes.node_kind,
             "context_sources": notes.context_sources,
             "n_prompt_tokens": outcome.n_prompt_tokens,

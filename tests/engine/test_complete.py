@@ -250,6 +250,15 @@ async def test_an_answer_is_counted_under_its_syntax() -> None:
     answered = sink.events[-1].fields
     assert answered["node_kind"] == "return_statement"
     assert answered["context_sources"] == ""
+    assert answered["adapter"] is None
+
+
+async def test_an_answer_is_counted_with_its_adapter_by_name_alone() -> None:
+    for configured in ("mine", "/home/someone/work/mine.gguf"):
+        sink = Sink()
+        engine, _ = engine_of("a + b", sink=sink, model__adapter=configured)
+        await completed(engine, "x = $0\n")
+        assert sink.events[-1].fields["adapter"] == "mine"
 
 
 async def test_what_an_editor_has_open_is_shown_and_counted(tmp_path: Path) -> None:
