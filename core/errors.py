@@ -104,9 +104,4 @@ def invariant_broken(message: str) -> None:
     if _Invariants.strict:
         raise InvariantBrokenError(message)
     _Invariants.broken[message] += 1
-    _log.error("invariant broken: %s", message)
-
-
-def broken_invariants() -> dict[str, int]:
-    """How often each invariant broke in this process; shown by doctor."""
-    return dict(_Invariants.broken)
+    _log.error("invariant broken (%d times so far): %s", _Invariants.broken[message], message)

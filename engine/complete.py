@@ -144,7 +144,7 @@ class Engine:
         info = await self._backend.describe()
         if self._upkeep:
             await self._upkeep.settle(request)
-        context = await self._gather(request)
+        context = await gather(request, self._sources)
         prompt = await self._prompting.full(request, context, info)
         (n_cached,) = await self._backend.n_cached([prompt])
         return explain(prompt, context.chunks, n_cached)
@@ -187,6 +187,8 @@ class Engine:
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
+        if self._upkeep:
+            self._upkeep.on_edit(request.document)  # here alone: what is written ahead of the user is no edit of theirs
         info = await self._backend.describe()
         context = await self._gather(request)
         route = self._route(request, context, info)
@@ -250,8 +252,6 @@ class Engine:
         )
 
     async def _gather(self, request: CompletionRequest) -> Context:
-        if self._upkeep:
-            self._upkeep.on_edit(request.document)
         asked = _with_popup_item(request)
         if self._upkeep and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,18 +75,29 @@ class Sources(Sequence[ContextSource]):
 
     def on_open(self, document: Document) -> None:
         """The editor opened a text, or brought it to the front."""
-        if self._watched is not None and (path := self._watched.path_of(document.uri)) is not None:
-            self._watched.activity.on_open(path, document.text)
+        self._tell(Activity.on_open, document.uri, document.text)
 
     def on_edit(self, document: Document) -> None:
         """The editor's text is now this one."""
-        if self._watched is not None and (path := self._watched.path_of(document.uri)) is not None:
-            self._watched.activity.on_edit(path, document.text)
+        self._tell(Activity.on_edit, document.uri, document.text)
 
     def on_close(self, uri: str) -> None:
         """The editor closed a text."""
-        if self._watched is not None and (path := self._watched.path_of(uri)) is not None:
-            self._watched.activity.on_close(path)
+        self._tell(Activity.on_close, uri)
+
+    def _tell(self, what: Callable[..., None], uri: str, *text: str) -> None:
+        """On the sources' thread, before whatever they are asked next: comparing two long texts would hold up a key."""
+        watched, executor = self._watched, self._executor
+        if watched is None or executor is None:
+            return
+
+        def tell() -> None:
+            path = watched.path_of(uri)
+            if path is not None:
+                what(watched.activity, path, *text)
+
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            executor.submit(tell)
 
     def close(self) -> None:
         """End threads and processes; what the sources' thread has begun is finished."""

@@ -41,7 +41,7 @@ HOMES: dict[str, tuple[str, ...]] = {
 }
 # The network: nothing outside these opens a connection (docs/privacy.md).
 NETWORK = {"httpx", "requests", "urllib.request", "http.client", "socket", "aiohttp"}
-NETWORK_HOMES = ("backend.catalog", "backend.remote", "evaluation", "telemetry.otlp")
+NETWORK_HOMES = ("backend.catalog", "evaluation", "telemetry.otlp")
 
 
 def imports(path: Path) -> Iterator[tuple[int, str]]:

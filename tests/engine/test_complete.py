@@ -282,6 +282,26 @@ async def test_what_an_editor_has_open_is_shown_and_counted(tmp_path: Path) -> N
         await engine.aclose()
 
 
+async def test_what_is_written_ahead_is_no_edit_of_the_users(tmp_path: Path) -> None:
+    backend = ScriptedBackend(lambda _: "price_of_shelf")
+    settings = load_settings(environ={"FIMBLE_HOME": str(tmp_path / "home")})
+    (tmp_path / "w").mkdir()
+    engine = build_engine(settings, backend=backend, workspace=tmp_path / "w", in_editor=True)
+    here = Document((tmp_path / "w" / "a.py").as_uri(), "python", 1, "shelf, item = 1, 2\nprice = \n")
+    cursor = ByteOffset(len(here.text) - 1)
+    other = Document((tmp_path / "w" / "b.py").as_uri(), "python", 1, "shelf, item = 3, 4\nprice = ")
+    try:
+        await engine.complete(CompletionRequest(RequestId("r"), here, cursor))
+        await engine.rest()
+        assert len(backend.prompts) == 2
+        elsewhere = CompletionRequest(RequestId("o"), other, ByteOffset(len(other.text)), Trigger.INVOKED)
+        shown = "".join(segment.text for segment in (await engine.prompt_for(elsewhere)).segments)
+        assert "a.py" in shown
+        assert "price_of_shelf" not in shown
+    finally:
+        await engine.aclose()
+
+
 async def test_every_request_is_counted_once_answered_once() -> None:
     sink = Sink()
     engine, _ = engine_of("a + b", sink=sink, delay_ms=30)
