@@ -65,13 +65,17 @@ _TELLING_NAME = re.compile(rf"(?i){_TELLING}")
 _URL_PASSWORD = re.compile(r"://[^\s/:@'\"]{1,60}:(?P<value>[^\s/@'\"]{4,100})@")
 _LITERAL = re.compile(r"[\"'`](?P<value>[A-Za-z0-9+/_=-]{40,512})[\"'`]")
 _PLACEHOLDER = re.compile(
-    r"(?i)^(?:.*(?:example|changeme|placeholder|dummy|redacted|your[_-]|my[_-]?secret|xxx|\.\.\.|\*\*\*).*"
-    r"|[<{%$\[].*|.*[>}%\]]|[a-z]+(?:[ _.:/-][a-z]+)*|[A-Z]+(?:[_.-][A-Z]+)*|[a-z]+(?:[A-Z][a-z]+)+|(.)\1*|[0-9.]+)$"
+    r"^(?:.*(?:xxx|XXX).*|.*(?i:example|changeme|placeholder|dummy|redacted|your[_-]|my[_-]?secret|\.\.\.|\*\*\*).*"
+    # Words in their usual shapes. Cases are told apart: else a run of letters could be cut in exponentially many ways.
+    r"|[<{%$\[].*|.*[>}%\]]|[a-z]+(?:[ _.:/-][a-z]+)*|[A-Z][a-z]+(?:[ _.:/-][A-Z]?[a-z]+)*"
+    r"|[A-Z]+(?:[ _.:/-][A-Z]+)*|[a-z]*(?:[A-Z][a-z]+)+|(.)\1*|[0-9.]+)$"
 )
-_PATH = re.compile(r"(?:https?:|unix:|\.{0,2}/|~|@@|_)")
+_PATH = re.compile(r"(?:https?:|unix:|\.{0,2}/|~|@@|_[a-z][a-z0-9_]*$)")
 _NO_LETTER = re.compile(r"[0-9!#$%^&*]")
 _HEXADECIMAL = re.compile(r"^[0-9a-fA-F-]+$")
 _MIN_BITS_TELLING = 3.0
+# Names in camel case change at two of five or six letters, random letters at one of two.
+_MAX_CASE_CHANGES_OF_NAMES = 0.35
 # Base64 of 40 random bytes has 4.6 to 5.2 bits a character, English without spaces 4.0 to 4.3.
 _MIN_BITS_LITERAL = 4.6
 
@@ -117,7 +121,9 @@ def _has_value(text: str) -> bool:
 
 def _is_password(value: str) -> bool:
     """Neither a word, nor a path, nor a hole to be filled."""
-    if _PLACEHOLDER.match(value) or _PATH.match(value) or not _NO_LETTER.search(value):
+    if _PLACEHOLDER.match(value) or _PATH.match(value):
+        return False
+    if not _NO_LETTER.search(value) and _case_changes(value) <= _MAX_CASE_CHANGES_OF_NAMES:
         return False
     return _bits_per_char(value) >= _MIN_BITS_TELLING
 
@@ -129,9 +135,14 @@ def _is_random(value: str) -> bool:
 
 def _is_mixed(value: str) -> bool:
     """Upper and lower case and digits, changing often, as in base64 of random bytes."""
+    return any(char.isdigit() for char in value) and _case_changes(value) > _MAX_CASE_CHANGES_OF_NAMES
+
+
+def _case_changes(value: str) -> float:
+    """The share of letters and digits that differ in kind from the one before; 0 unless both cases are there."""
     kinds = ["d" if char.isdigit() else "u" if char.isupper() else "l" for char in value if char.isalnum()]
     n_changes = sum(a != b for a, b in pairwise(kinds))
-    return len(set(kinds)) == 3 and n_changes > len(kinds) * 0.35
+    return n_changes / len(kinds) if {"u", "l"} <= set(kinds) else 0.0
 
 
 def _bits_per_char(value: str) -> float:
