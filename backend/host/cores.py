@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import psutil
 
@@ -23,10 +25,14 @@ _MAX_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class CpuUse:
-    """CPU seconds since boot: of all programs together, and of this process."""
+    """CPU seconds since boot, of all programs together and of this process; and how many threads of others run now.
+
+    `n_others` is None where the system does not say (anywhere but Linux).
+    """
 
     all_s: float
     own_s: float
+    n_others: int | None = None
 
 
 def usable_cores() -> int:
@@ -40,7 +46,26 @@ def read_use() -> CpuUse:
     every = psutil.cpu_times()
     own = os.times()
     idle_s = every.idle + getattr(every, "iowait", 0.0)
-    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system)
+    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system, _n_others_running())
+
+
+def _n_others_running() -> int | None:
+    """Threads of other processes that run or wait for a core at this moment; None where /proc does not tell."""
+    try:
+        stat = Path("/proc/stat").read_text(encoding="ascii")
+        tasks = [entry.path for entry in os.scandir("/proc/self/task")]
+    except OSError:
+        return None
+    n_all = next((int(line.split()[1]) for line in stat.splitlines() if line.startswith("procs_running ")), None)
+    return None if n_all is None else max(0, n_all - sum(map(_runs, tasks)))
+
+
+def _runs(task: str) -> bool:
+    """Whether a thread runs or waits for a core; a thread that has just ended does not."""
+    with suppress(OSError):
+        # The name in parentheses may itself hold blanks and parentheses.
+        return Path(task, "stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0] == "R"
+    return False
 
 
 class ThreadChooser:
@@ -69,6 +94,9 @@ class ThreadChooser:
             use = self._use()
             others_s = (use.all_s - self._before.all_s) - (use.own_s - self._before.own_s)
             n_busy = max(0.0, others_s / window_s)
+            if use.n_others is not None:
+                # A window that spans a pause tells of programs that have ended since, a moment of ones that end soon.
+                n_busy = min(n_busy, use.n_others)
             n_free = self._n_cores - int(n_busy + 1.0 - _TOLERATED_SHARE)
             self._n_threads = max(1, min(_MAX_THREADS, n_free))
             self._since_s, self._before = now_s, use

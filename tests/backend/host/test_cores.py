@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import subprocess
+import sys
+import time
+
 import pytest
 
 from fimble.backend.host.cores import CpuUse, ThreadChooser, read_use, usable_cores
@@ -50,6 +55,40 @@ def test_measures_windows_not_moments() -> None:
     assert chooser.n_threads() == 1
     machine.run(0.2, others=0.0, own=2.0)
     assert chooser.n_threads() == 2, "our own load was taken for that of others"
+
+
+@pytest.mark.parametrize(("n_running", "n_threads"), [(0, 2), (1, 1), (2, 1), (None, 1)])
+def test_programs_that_have_ended_take_no_core(n_running: int | None, n_threads: int) -> None:
+    machine = Machine()
+    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    machine.run(3.0, others=1.0, own=0.0)
+    machine.use = dataclasses.replace(machine.use, n_others=n_running)
+    assert chooser.n_threads() == n_threads
+
+
+def test_a_moment_of_work_takes_no_core() -> None:
+    machine = Machine()
+    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    machine.run(3.0, others=0.1, own=0.0)
+    machine.use = dataclasses.replace(machine.use, n_others=2)
+    assert chooser.n_threads() == 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")
+def test_running_programs_are_counted() -> None:
+    spinning = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(3)]
+    try:
+        # They begin after a while; this process and others come and go, so the most of many looks.
+        deadline_s = time.monotonic() + 20
+        most = 0
+        while most < 3 and time.monotonic() < deadline_s:
+            most = max(most, read_use().n_others or 0)
+            time.sleep(0.02)
+        assert most >= 3
+    finally:
+        for one in spinning:
+            one.kill()
+            one.wait()
 
 
 def test_the_real_figures_grow() -> None:
