@@ -17,6 +17,9 @@ import psutil
 
 # Shorter windows are noise: the kernel counts CPU time in ticks of 10 ms.
 _MIN_WINDOW_S = 0.15
+# The one who has just sent a request still runs for a moment: looks at who runs now, and the time between them.
+_N_LOOKS = 5
+_BETWEEN_LOOKS_S = 0.0015
 # A core that others use less than this much is as good as free.
 _TOLERATED_SHARE = 0.35
 # llama.cpp gains nothing beyond this on the memory-bound models fimble runs on CPUs.
@@ -25,14 +28,10 @@ _MAX_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class CpuUse:
-    """CPU seconds since boot, of all programs together and of this process; and how many threads of others run now.
-
-    `n_others` is None where the system does not say (anywhere but Linux).
-    """
+    """CPU seconds since boot: of all programs together, and of this process."""
 
     all_s: float
     own_s: float
-    n_others: int | None = None
 
 
 def usable_cores() -> int:
@@ -46,10 +45,10 @@ def read_use() -> CpuUse:
     every = psutil.cpu_times()
     own = os.times()
     idle_s = every.idle + getattr(every, "iowait", 0.0)
-    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system, _n_others_running())
+    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system)
 
 
-def _n_others_running() -> int | None:
+def n_others_running() -> int | None:
     """Threads of other processes that run or wait for a core at this moment; None where /proc does not tell."""
     try:
         stat = Path("/proc/stat").read_text(encoding="ascii")
@@ -77,11 +76,15 @@ class ThreadChooser:
         *,
         now_s: Callable[[], float] = time.monotonic,
         use: Callable[[], CpuUse] = read_use,
+        n_others: Callable[[], int | None] = n_others_running,
+        sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Begin with all cores, until the first window is over."""
         self._n_cores = n_cores
         self._now_s = now_s
         self._use = use
+        self._n_others = n_others
+        self._sleep = sleep
         self._since_s = now_s()
         self._before = use()
         self._n_threads = min(n_cores, _MAX_THREADS)
@@ -93,11 +96,21 @@ class ThreadChooser:
         if window_s >= _MIN_WINDOW_S:
             use = self._use()
             others_s = (use.all_s - self._before.all_s) - (use.own_s - self._before.own_s)
-            n_busy = max(0.0, others_s / window_s)
-            if use.n_others is not None:
-                # A window that spans a pause tells of programs that have ended since, a moment of ones that end soon.
-                n_busy = min(n_busy, use.n_others)
-            n_free = self._n_cores - int(n_busy + 1.0 - _TOLERATED_SHARE)
+            n_busy = int(max(0.0, others_s / window_s) + 1.0 - _TOLERATED_SHARE)
+            n_free = self._n_cores - self._still_busy(n_busy)
             self._n_threads = max(1, min(_MAX_THREADS, n_free))
             self._since_s, self._before = now_s, use
         return self._n_threads
+
+    def _still_busy(self, n_busy: int) -> int:
+        """Of the cores that were busy, those that are so now: programs may have ended since, in a pause before it."""
+        for look in range(_N_LOOKS):
+            if n_busy == 0:
+                break
+            if look:
+                self._sleep(_BETWEEN_LOOKS_S)
+            n_others = self._n_others()
+            if n_others is None:
+                break
+            n_busy = min(n_busy, n_others)
+        return n_busy

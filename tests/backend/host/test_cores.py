@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
+import itertools
 import subprocess
 import sys
 import time
 
 import pytest
 
-from fimble.backend.host.cores import CpuUse, ThreadChooser, read_use, usable_cores
+from fimble.backend.host.cores import CpuUse, ThreadChooser, n_others_running, read_use, usable_cores
 
 
 class Machine:
@@ -41,14 +41,14 @@ class Machine:
 )
 def test_follows_the_load_of_others(n_cores: int, others: float, n_threads: int) -> None:
     machine = Machine()
-    chooser = ThreadChooser(n_cores, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    chooser = ThreadChooser(n_cores, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: None)
     machine.run(1.0, others=others, own=1.5)
     assert chooser.n_threads() == n_threads
 
 
 def test_measures_windows_not_moments() -> None:
     machine = Machine()
-    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: None)
     machine.run(0.05, others=2.0, own=0.0)
     assert chooser.n_threads() == 2, "a window too short to judge changed the count"
     machine.run(0.2, others=2.0, own=0.0)
@@ -57,20 +57,23 @@ def test_measures_windows_not_moments() -> None:
     assert chooser.n_threads() == 2, "our own load was taken for that of others"
 
 
-@pytest.mark.parametrize(("n_running", "n_threads"), [(0, 2), (1, 1), (2, 1), (None, 1)])
-def test_programs_that_have_ended_take_no_core(n_running: int | None, n_threads: int) -> None:
+@pytest.mark.parametrize(
+    ("looks", "n_threads"), [([0], 2), ([1], 1), ([2], 1), ([None], 1), ([2, 1, 1, 0, 2], 2), ([1, 2, 1, 2, 1], 1)]
+)
+def test_programs_that_have_ended_take_no_core(looks: list[int | None], n_threads: int) -> None:
     machine = Machine()
-    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    later = itertools.cycle(looks)
+    chooser = ThreadChooser(
+        2, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: next(later), sleep=lambda _: None
+    )
     machine.run(3.0, others=1.0, own=0.0)
-    machine.use = dataclasses.replace(machine.use, n_others=n_running)
     assert chooser.n_threads() == n_threads
 
 
 def test_a_moment_of_work_takes_no_core() -> None:
     machine = Machine()
-    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use)
+    chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: 2)
     machine.run(3.0, others=0.1, own=0.0)
-    machine.use = dataclasses.replace(machine.use, n_others=2)
     assert chooser.n_threads() == 2
 
 
@@ -82,7 +85,7 @@ def test_running_programs_are_counted() -> None:
         deadline_s = time.monotonic() + 20
         most = 0
         while most < 3 and time.monotonic() < deadline_s:
-            most = max(most, read_use().n_others or 0)
+            most = max(most, n_others_running() or 0)
             time.sleep(0.02)
         assert most >= 3
     finally:
