@@ -18,14 +18,12 @@ from typing import Literal
 
 import psutil
 
-from fimble.core.flow import Completion, CompletionRequest, Document, Rejection
-from fimble.core.position import ByteOffset
-from fimble.engine.complete import Engine
-from fimble.engine.settings import Settings
+from fimble.engine.settings import Settings, user_paths
 from fimble.engine.wiring import build_engine
 from fimble.evaluation.answers import Completer, OpenCompleter
 from fimble.evaluation.peers.llama_server import LlamaVim, run_llama_server
-from fimble.evaluation.replay import ClientPolicy, OpenReplay, ReplayTarget
+from fimble.evaluation.replay import OpenReplay, ReplayTarget
+from fimble.evaluation.server import open_server
 
 BackendName = Literal["fimble", "llama-server"]
 BACKENDS: tuple[BackendName, ...] = ("fimble", "llama-server")
@@ -74,9 +72,13 @@ async def open_subject(
     with tempfile.TemporaryDirectory(prefix="fimble-eval-home-") as folder:
         private = _with_own_folders(settings, Path(folder))
         keeper = build_engine(private)
+
+        def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
+            return open_server(private, Path(folder), workspace)
+
         try:
             await keeper.ready()
-            yield Subject("fimble", lambda lines: _engine_opener(_with_lines(private, lines)), _replay_opener(private))
+            yield Subject("fimble", lambda lines: _engine_opener(_with_lines(private, lines)), open_replay)
         finally:
             await keeper.aclose()
 
@@ -97,30 +99,6 @@ def n_usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-class EngineReplay:
-    """The engine as an editor's client would drive it: every key asks, the next one cancels."""
-
-    policy = ClientPolicy(debounce_ms=0.0, cancels=True)
-
-    def __init__(self, engine: Engine) -> None:
-        """Drive `engine`."""
-        self._engine = engine
-
-    async def complete(self, request: CompletionRequest) -> Completion | Rejection:
-        """Ask the engine."""
-        return await self._engine.complete(request)
-
-    async def follow_up(self, budget_ms: float) -> None:
-        """What the engine reads on in idle time after an answer, until the next key would interrupt it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._engine.rest(), budget_ms / 1000.0)
-
-    async def idle(self, document: Document, cursor: ByteOffset, budget_ms: float) -> None:
-        """Warm the model's cache for this place, until the next key would interrupt it."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._engine.warm(document, cursor), budget_ms / 1000.0)
-
-
 def _engine_opener(settings: Settings) -> OpenCompleter:
     @contextlib.asynccontextmanager
     async def open_engine(workspace: Path) -> AsyncGenerator[Completer]:
@@ -134,31 +112,16 @@ def _engine_opener(settings: Settings) -> OpenCompleter:
     return open_engine
 
 
-def _replay_opener(settings: Settings) -> OpenReplay:
-    def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
-        return _open_engine_replay(settings, workspace)
-
-    return open_replay
-
-
-@contextlib.asynccontextmanager
-async def _open_engine_replay(settings: Settings, workspace: Path) -> AsyncGenerator[EngineReplay]:
-    engine = build_engine(settings, workspace=workspace, in_editor=True)
-    try:
-        await engine.ready()
-        yield EngineReplay(engine)
-    finally:
-        await engine.aclose()
-
-
 def _with_lines(settings: Settings, lines: str) -> Settings:
     """For scoring: a set's line mode, and no time box, so that a busy machine waits longer and scores alike."""
     completion = dataclasses.replace(settings.config.completion, lines=lines, invoked_time_box_ms=_NO_TIME_BOX_MS)
     return dataclasses.replace(settings, config=dataclasses.replace(settings.config, completion=completion))
 
 
-def _with_own_folders(settings: Settings, folder: Path) -> Settings:
+def _with_own_folders(settings: Settings, home: Path) -> Settings:
     """The model process ends with its last client, so it must not be the one that the user's editors share."""
-    paths = dataclasses.replace(settings.paths, state=folder / "state", runtime=folder / "run", cache=folder / "cache")
+    paths = dataclasses.replace(user_paths({"FIMBLE_HOME": str(home)}), models=settings.paths.models)
+    settings.paths.models.mkdir(parents=True, exist_ok=True)
+    user_paths({"FIMBLE_HOME": str(home)}).models.symlink_to(settings.paths.models, target_is_directory=True)
     host = dataclasses.replace(settings.config.host, linger_s=_LINGER_S)
     return dataclasses.replace(settings, paths=paths, config=dataclasses.replace(settings.config, host=host))

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 from lsprotocol import types
 from pygls.exceptions import JsonRpcException
 
+from fimble.core.flow import Completion, Rejection
 from fimble.lsp_server import convert
 from fimble.lsp_server.convert import ClientFacts
 from fimble.lsp_server.status import Status
@@ -72,6 +73,11 @@ class Client:
     def tell_status(self, status: Status) -> None:
         """Send `fimble/status`."""
         self._wire.notify("fimble/status", convert.status_fields(status))
+
+    def tell_outcome(self, uri: str, outcome: Completion | Rejection) -> None:
+        """Send `fimble/outcome`, where the client wants it."""
+        if self.facts.wants_outcomes:
+            self._wire.notify("fimble/outcome", convert.outcome_fields(uri, outcome))
 
     def show(self, text: str, *, is_error: bool = False) -> None:
         """Show a message."""

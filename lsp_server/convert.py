@@ -13,7 +13,7 @@ from lsprotocol import types
 from pygls.protocol import JsonRPCNotification, JsonRPCRequestMessage, default_converter
 from pygls.uris import to_fs_path
 
-from fimble.core.flow import PopupItem, RequestId, Trigger
+from fimble.core.flow import Completion, PopupItem, Rejection, RequestId, Trigger
 from fimble.lsp_server.documents import Cell, Edit, Snapshot
 from fimble.lsp_server.journal import ItemId
 from fimble.lsp_server.status import Status
@@ -57,6 +57,7 @@ class ClientFacts:
     root_uris: tuple[str, ...] = ()
     settings: Mapping[str, object] | None = None
     has_own_commands: bool = False
+    wants_outcomes: bool = False
     answers_configuration: bool = False
     registers_inline_completion: bool = False
     registers_configuration: bool = False
@@ -86,6 +87,7 @@ def client_facts(params: types.InitializeParams, encoding: types.PositionEncodin
         root_uris=root_uris,
         settings=_mapping(options.get("settings")),
         has_own_commands=options.get("ownCommands") is True,
+        wants_outcomes=options.get("outcomes") is True,
         answers_configuration=bool(workspace and workspace.configuration),
         registers_inline_completion=bool(inline and inline.dynamic_registration),
         registers_configuration=bool(did_change and did_change.dynamic_registration),
@@ -277,6 +279,20 @@ def status_fields(status: Status) -> dict[str, object]:
     extras = {"percent": status.percent, "mend": status.mend, "model": status.model}
     fields.update({key: value for key, value in extras.items() if value is not None})
     return fields
+
+
+def outcome_fields(uri: str, outcome: Completion | Rejection) -> dict[str, object]:
+    """`fimble/outcome`: what became of a request and what it cost; no text."""
+    fields: dict[str, object] = {
+        "textDocument": {"uri": uri},
+        "model": outcome.model_id,
+        "nPromptTokens": outcome.n_prompt_tokens,
+        "nReusedTokens": outcome.n_reused_tokens,
+        "nGeneratedTokens": outcome.n_generated_tokens,
+    }
+    if isinstance(outcome, Rejection):
+        return {**fields, "reason": outcome.reason.value, "detail": outcome.detail}
+    return {**fields, "source": outcome.source.value, "stopReason": outcome.stop_reason.value}
 
 
 # 5. What the server asks of the client.

@@ -39,6 +39,10 @@ class CompletionEngine(Protocol):
         """A text was closed."""
         ...
 
+    async def rest(self) -> None:
+        """Wait until what an answer left to be done in idle time is done."""
+        ...
+
     async def ready(self) -> ModelInfo:
         """Load the model. Raises FimbleError where it cannot."""
         ...

@@ -91,6 +91,10 @@ class Rooms:
             self._on_built(room)
         return room.engine
 
+    async def rest(self) -> None:
+        """Wait until every engine has done what it does in idle time."""
+        await asyncio.gather(*(room.engine.rest() for room in self._rooms.values() if room.engine is not None))
+
     async def close_all(self) -> None:
         """Let go of every engine, and wait until they are gone."""
         for root in tuple(self._rooms):

@@ -173,6 +173,7 @@ class Session:
         result = await self._inflight.run(snapshot.uri, self._ask_engine(room, request))
         if result is None:
             return None
+        self.client.tell_outcome(snapshot.uri, result)
         if isinstance(result, Rejection):
             self._last_rejections[snapshot.uri] = result.reason
             self._care.note_rejection(room, result)
@@ -237,6 +238,12 @@ class Session:
         self._cursor = (uri, place)
         if self.board.current.state is State.READY and self._inflight.n_running == 0:
             self._warm()
+
+    async def settle(self) -> None:
+        """Wait until nothing is done in the background any more. A request or an edit begins new work."""
+        if self._background:
+            await asyncio.wait(self._background)
+        await self._rooms.rest()
 
     # Commands.
 

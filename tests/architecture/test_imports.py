@@ -28,8 +28,8 @@ WIRING_ALSO = {"backend", "telemetry"}
 
 # Third parties with one home, by the longest dotted prefix of our modules that may import them.
 HOMES: dict[str, tuple[str, ...]] = {
-    "pygls": ("lsp_server",),
-    "lsprotocol": ("lsp_server",),
+    "pygls": ("lsp_server", "evaluation.server"),
+    "lsprotocol": ("lsp_server", "evaluation.server"),
     "tree_sitter": ("syntax",),
     "llama_cpp": ("backend.llama",),
     "sqlite3": ("telemetry", "context.index"),

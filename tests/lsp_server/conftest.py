@@ -50,6 +50,8 @@ class FakeEngine:
         self.answer: Callable[[CompletionRequest], Completion | Rejection] = answer_with("text")
         self.may_answer = asyncio.Event()
         self.may_answer.set()
+        self.may_rest = asyncio.Event()
+        self.may_rest.set()
         self.may_load = asyncio.Event()
         self.may_load.set()
         self.ready_errors: list[FimbleError] = []
@@ -81,6 +83,9 @@ class FakeEngine:
 
     def closed(self, uri: str) -> None:
         self.open.pop(uri, None)
+
+    async def rest(self) -> None:
+        await self.may_rest.wait()
 
     async def ready(self) -> ModelInfo:
         await self.may_load.wait()

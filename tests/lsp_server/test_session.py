@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -411,3 +412,39 @@ async def test_the_engine_is_told_what_is_open(bench: Bench) -> None:
     assert bench.engine.open == {URI: "x = \n"}
     _open(bench, "again\n", other)
     assert bench.engine.open == {URI: "x = \n", other: "again\n"}
+
+
+async def test_outcomes_are_told_where_they_are_wanted(bench: Bench) -> None:
+    await bench.begin()
+    _open(bench)
+    await _ask(bench)
+    assert not bench.wire.params_of("fimble/outcome")
+    bench.session.client.facts = dataclasses.replace(bench.session.client.facts, wants_outcomes=True)
+    await _ask(bench)
+    bench.engine.answer = lambda request: Rejection(request.request_id, RejectReason.EMPTY, "none", Timings(0, 0, 0, 0))
+    await _ask(bench)
+    told = bench.wire.params_of("fimble/outcome")
+    assert [(one["textDocument"], one.get("source"), one.get("reason")) for one in told] == [
+        ({"uri": URI}, "model", None),
+        ({"uri": URI}, None, "empty"),
+    ]
+    assert all("text" not in one.values() for one in told), "code was told"
+
+
+async def test_settling_waits_for_idle_work_and_ends_none_of_it(bench: Bench) -> None:
+    await bench.begin()
+    _open(bench)
+    await _ask(bench)
+    bench.engine.may_answer.clear()
+    bench.engine.may_rest.clear()
+    bench.session.cursor_rests(URI, END)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(bench.session.settle(), 0.02)
+    assert len(bench.engine.warmed) == 1
+    assert bench.engine.n_cancelled == 0
+    bench.engine.may_answer.set()
+    settling = asyncio.ensure_future(bench.session.settle())
+    await asyncio.sleep(0.02)
+    assert not settling.done(), "the engine's own idle work was not waited for"
+    bench.engine.may_rest.set()
+    await settling
