@@ -125,7 +125,8 @@ class StopRules:
 
     `stop_line` is the next line of the suffix that says something, indentation and all, and `rest_of_line` what stands
     right of the cursor if it says something: writing them again means that the middle is over. `min_indent` is the
-    indentation, in columns, below which a new line lies outside the block being written.
+    indentation, in columns, below which a new line lies outside the block being written. `neighbours` is None where the
+    cursor's line has text; on a blank one something is wanted, and none of these lines (stripped) alone is that.
     """
 
     max_new_tokens: int
@@ -134,6 +135,7 @@ class StopRules:
     stop_line: str = ""
     rest_of_line: str = ""
     min_indent: int = 0
+    neighbours: tuple[str, ...] | None = None
     time_box_ms: float | None = None
 
 

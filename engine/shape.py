@@ -9,9 +9,8 @@ from dataclasses import dataclass
 
 from fimble.core.flow import LineMode, RejectReason
 from fimble.engine.indentation import fit_indentation
+from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
 
-# A suffix line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
-_MIN_TELLING_CHARS = 5
 _MIN_LINES_OF_A_LOOP = 3
 _NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
@@ -85,7 +84,7 @@ def _cut_loops(text: str) -> str:
     lines = text.split("\n")
     for start in range(len(lines) - _MIN_LINES_OF_A_LOOP + 1):
         window = {line.strip() for line in lines[start : start + _MIN_LINES_OF_A_LOOP]}
-        if len(window) == 1 and len(lines[start].strip()) >= _MIN_TELLING_CHARS:
+        if len(window) == 1 and len(lines[start].strip()) >= MIN_LINE_CHARS:
             return "\n".join(lines[: start + 1])
     return text
 
@@ -101,7 +100,7 @@ def _drop_suffix_lines(text: str, suffix: str) -> str:
         tail = [line.rstrip() for line in lines[-n_repeated:]]
         if (
             tail == following[:n_repeated]
-            and max(len(line.strip()) for line in tail) >= _MIN_TELLING_CHARS
+            and max(len(line.strip()) for line in tail) >= MIN_LINE_CHARS
             and not rest_of_line.strip()
         ):
             return "\n".join(lines[:-n_repeated]).rstrip()
@@ -110,13 +109,7 @@ def _drop_suffix_lines(text: str, suffix: str) -> str:
 
 def _repeats_line_above(text: str, prefix: str, suffix: str) -> bool:
     """Whether a whole-line completion is just its neighbour line again."""
-    above, newline, line_head = prefix.rpartition("\n")
-    whole = (line_head + text).strip()
-    if line_head.strip() or "\n" in text.strip() or len(whole) < _MIN_TELLING_CHARS:
-        return False
-    line_above = above.rsplit("\n", 1)[-1].strip() if newline else ""
-    line_below = suffix.partition("\n")[2].lstrip("\n").split("\n", 1)[0].strip()
-    return whole in (line_above, line_below) and bool(whole)
+    return text.strip() in (neighbours(prefix, suffix) or ())
 
 
 def _fit_rest_of_line(text: str, suffix: str) -> Shaped:
@@ -125,7 +118,7 @@ def _fit_rest_of_line(text: str, suffix: str) -> Shaped:
     if not rest.strip() or "\n" in text:
         return Shaped(text)
     closers = rest.rstrip()
-    if text.endswith(closers) and len(closers) >= _MIN_TELLING_CHARS:
+    if text.endswith(closers) and len(closers) >= MIN_LINE_CHARS:
         return Shaped(text[: -len(closers)])
     # Only brackets and quotes: give up the written ones that the line's own would unbalance.
     n_shared = 0

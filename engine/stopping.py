@@ -7,6 +7,8 @@ from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
 
 _TAB_COLUMNS = 4
 _MIN_TELLING_CHARS = 3
+# A line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
+MIN_LINE_CHARS = 5
 
 
 def stop_rules(
@@ -20,6 +22,7 @@ def stop_rules(
         stop_line=_first_line_with_text(suffix.partition("\n")[2]),
         rest_of_line=_telling_rest_of_line(suffix),
         min_indent=_block_indent(prefix, suffix),
+        neighbours=neighbours(prefix, suffix),
         time_box_ms=options.invoked_time_box_ms if trigger is Trigger.INVOKED else options.time_box_ms,
     )
 
@@ -44,6 +47,16 @@ def line_mode(prefix: str, suffix: str, trigger: Trigger, options: CompletionOpt
         return LineMode.SINGLE
     below = _first_line_with_text(suffix.partition("\n")[2])
     return LineMode.MULTI if _columns(below) <= _columns(opener) else LineMode.SINGLE
+
+
+def neighbours(prefix: str, suffix: str) -> tuple[str, ...] | None:
+    """The lines above and below a blank line, stripped, that are long enough to be told from chance; None on others."""
+    above, newline, line_head = prefix.rpartition("\n")
+    rest, _, below = suffix.partition("\n")
+    if line_head.strip() or rest.strip():
+        return None
+    lines = (above.rpartition("\n")[2] if newline else "", below.lstrip("\n").partition("\n")[0])
+    return tuple(line.strip() for line in lines if len(line.strip()) >= MIN_LINE_CHARS)
 
 
 def _telling_rest_of_line(suffix: str) -> str:

@@ -107,6 +107,7 @@ def prompt_from_wire(wire: Frame) -> Prompt:
     stop: Frame = dict(wire["stop"])
     stop["line_mode"] = LineMode(stop["line_mode"])
     stop["stop_tokens"] = tuple(stop["stop_tokens"])
+    stop["neighbours"] = None if stop["neighbours"] is None else tuple(stop["neighbours"])
     return Prompt(
         tokens=tuple(wire["tokens"]),
         segments=(),

@@ -25,6 +25,10 @@ _MAX_CANDIDATES = 8
 _MIN_LOG_RATIO = math.log(0.02)
 # How often a completion may go back to an earlier token that led nowhere.
 _MAX_WAYS_BACK = 3
+# How often an answer that is none (nothing, or a neighbour line again) is written anew from where a second choice was
+# likeliest, and how many of its first tokens are looked at.
+_MAX_SECOND_THOUGHTS = 2
+_MAX_BRANCHES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +68,10 @@ class Generation:
         self._given_out: list[str] = []
         self._n_chars_to_take_back = 0
         self._refused: dict[int, set[TokenId]] = {}
-        self._n_ways_back = 0
+        self._n_ways_back = self._n_second_thoughts = 0
+        self._last_is_judged = True
+        # For each token written: its log probability, and that of the likeliest one that it was preferred to.
+        self._logprobs: list[tuple[float, float]] = []
         self._begin_text()
         self.stats: GenerationStats | None = None
 
@@ -92,6 +99,9 @@ class Generation:
                     continue
                 if choice.token in self._ends:
                     reason = self._ending.close(StopReason.END_OF_MIDDLE)
+                    if (branch := self._second_thought(started, prompt_ms)) and self._go_back(seq, branch):
+                        n_taken_back += branch.n_tokens
+                        continue
                     break
                 n_generated += 1
                 verdict = self._write(choice.token)
@@ -99,6 +109,9 @@ class Generation:
                 n_taken_back = self._n_chars_to_take_back = 0
                 if verdict.reason:
                     reason = verdict.reason
+                    if (branch := self._second_thought(started, prompt_ms)) and self._go_back(seq, branch):
+                        n_taken_back += branch.n_tokens
+                        continue
                     break
                 if n_generated >= rules.max_new_tokens:
                     reason = self._ending.close(StopReason.MAX_TOKENS)
@@ -140,7 +153,7 @@ class Generation:
             if place == 0 and rank < self._prompt.first_choice:
                 continue
             if choice.token in self._ends:
-                if self._ending.may_stop_here():
+                if self._may_end_here():
                     return choice
                 continue
             if choice.token in refused:
@@ -149,6 +162,9 @@ class Generation:
                 break
             back = self._try(choice.token)
             if back is None:
+                second = next((other for other in choices if other.token not in self._ends), None)
+                del self._logprobs[place:]
+                self._logprobs.append((choice.logprob, second.logprob if second else -math.inf))
                 return choice
             if back.n_tokens:
                 return back
@@ -161,12 +177,35 @@ class Generation:
         if self._constraint is None or not self._constraint.is_on:
             return None
         piece = self._healer.new_part(self._model.piece(token))
-        if self._ends_the_only_line(piece):
+        self._last_is_judged = not self._ends_the_only_line(piece)
+        if not self._last_is_judged:
             return None
         refusal = self._constraint.push(piece)
         if refusal is None:
             return None
         return _Back(refusal.n_back, self._written[-refusal.n_back] if refusal.n_back else token)
+
+    def _may_end_here(self) -> bool:
+        """Whether the model's end marker is taken. On a blank line something is wanted."""
+        is_wanted = self._prompt.stop.neighbours is not None and not self._ending.has_content
+        return not is_wanted and self._ending.may_stop_here()
+
+    def _second_thought(self, started: float, prompt_ms: float) -> _Back | None:
+        """Where to write on from instead of ending, if what would be left is no answer to a blank line."""
+        neighbours = self._prompt.stop.neighbours
+        text = "".join(self._given_out)
+        left = text[: len(text) - self._ending.n_retract_chars].strip()
+        if neighbours is None or (left and left not in neighbours):
+            return None
+        if self._n_second_thoughts == _MAX_SECOND_THOUGHTS or self._is_out_of_time(started, prompt_ms):
+            return None
+        self._n_second_thoughts += 1
+        so_far, likeliest, at = 0.0, -math.inf, None
+        for place, (first, second) in enumerate(self._logprobs[: min(len(self._written), _MAX_BRANCHES)]):
+            if so_far + second > likeliest:
+                likeliest, at = so_far + second, place
+            so_far += first
+        return None if at is None else _Back(len(self._written) - at, self._written[at])
 
     def _ends_the_only_line(self, piece: bytes) -> bool:
         is_line_end = self._prompt.stop.line_mode is LineMode.SINGLE and piece.lstrip(b" \t\r").startswith(b"\n")
@@ -195,7 +234,8 @@ class Generation:
         self._refused = {place: tokens for place, tokens in self._refused.items() if place <= len(kept)}
         self._refused.setdefault(len(kept), set()).add(back.token)
         if self._constraint:
-            self._constraint.take_back(back.n_tokens)
+            self._constraint.take_back(back.n_tokens - (not self._last_is_judged))
+            self._last_is_judged = True
         self._written, self._given_out = [], []
         self._begin_text()
         for token in kept:

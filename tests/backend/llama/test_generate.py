@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -16,6 +17,8 @@ from fimble.syntax.parse import TreeCache
 
 PIECES = (b"<end>", b"foo", b"(", b")", b"a", b" ]", b"\n", b",", b" =", b"b")
 END = TokenId(0)
+# What should come after each text, likeliest first; each None makes what follows it less likely.
+Wishes = Mapping[bytes, Sequence[bytes | None]]
 PROMPT = (TokenId(1), TokenId(8))
 
 
@@ -33,7 +36,7 @@ class FakeContext:
 
     n_ctx = 1_000
 
-    def __init__(self, wishes: dict[bytes, list[bytes]]) -> None:
+    def __init__(self, wishes: Wishes) -> None:
         self._wishes = wishes
         self._held: list[TokenId] = []
         self.n_evaluated = 0
@@ -56,16 +59,22 @@ class FakeContext:
         written = b"".join(PIECES[token] for token in self._held[len(PROMPT) :])
         made = np.full(len(PIECES), -20.0, dtype=np.float32)
         for rank, piece in enumerate(self._wishes.get(written, [b"<end>"])):
-            made[PIECES.index(piece)] = 5.0 - rank
+            if piece is not None:
+                made[PIECES.index(piece)] = 5.0 - rank
         return made
 
 
 def decode(
-    wishes: dict[bytes, list[bytes]], source: str = "x = $0\n", *, share: float = 1.0, n_max: int = 24
+    wishes: Wishes,
+    source: str = "x = $0\n",
+    *,
+    share: float = 1.0,
+    n_max: int = 24,
+    neighbours: tuple[str, ...] | None = None,
 ) -> tuple[str, list[int], Generation, FakeContext]:
     prefix, suffix = source.split("$0")
     hole = Constraint("python", prefix, suffix, share)
-    prompt = Prompt(PROMPT, (), StopRules(n_max, LineMode.SINGLE, (END,)), hole)
+    prompt = Prompt(PROMPT, (), StopRules(n_max, LineMode.SINGLE, (END,), neighbours=neighbours), hole)
     trees = TreeCache()
     context = FakeContext(wishes)
     stream = Generation(
@@ -135,3 +144,56 @@ def test_a_way_back_at_the_very_end_takes_the_streamed_text_with_it() -> None:
     assert (text, ways_back) == ("foo", [])
     assert stream.stats is not None
     assert stream.stats.stop_reason is StopReason.END_OF_MIDDLE
+
+
+BLANK = "x = 1\n$0\na = b\n"
+
+
+def test_on_a_blank_line_the_next_line_again_is_no_answer() -> None:
+    """ "foo" had a second choice sooner than " =": there the writing branches."""
+    wishes = {
+        b"": [b"a", b"foo"],
+        b"a": [b" =", None, None, b"("],
+        b"a =": [b"b"],
+        b"a =b": [b"\n"],
+        b"foo": [b"("],
+        b"foo(": [b")"],
+        b"foo()": [b"\n"],
+    }
+    assert decode(wishes, BLANK)[0] == "a =b"
+    text, ways_back, stream, _ = decode(wishes, BLANK, neighbours=("x = 1", "a =b"))
+    assert (text, ways_back) == ("foo()", [4])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.LINE_END
+
+
+def test_it_branches_where_the_second_choice_was_likeliest() -> None:
+    wishes = {
+        b"": [b"a", None, None, None, b"foo"],
+        b"a": [b" =", b"("],
+        b"a =": [b"b"],
+        b"a =b": [b"\n"],
+        b"a(": [b")"],
+        b"a()": [b"\n"],
+    }
+    text, ways_back, _, _ = decode(wishes, BLANK, neighbours=("a =b",))
+    assert (text, ways_back) == ("a()", [3])
+
+
+def test_on_a_blank_line_the_end_does_not_come_first() -> None:
+    wishes = {b"": [b"<end>", b"foo"], b"foo": [b"<end>"]}
+    assert decode(wishes, BLANK)[0] == ""
+    assert decode(wishes, BLANK, neighbours=())[0] == "foo"
+
+
+def test_a_line_that_is_wanted_nowhere_else_ends_after_a_few_tries() -> None:
+    wishes = {
+        b"": [b"a", b"b", b"foo", b","],
+        b"a": [b"\n"],
+        b"b": [b"\n"],
+        b"foo": [b"\n"],
+    }
+    text, ways_back, _, context = decode(wishes, BLANK, neighbours=("a", "b", "foo"))
+    assert text == "foo"  # the engine drops it: nothing better was found
+    assert len(ways_back) == 2
+    assert context.n_evaluated < 20
