@@ -26,10 +26,19 @@ def candidates(logits: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64] |
     `logits` is written to.
     """
     among = logits if allowed is None else logits[allowed]
-    top = float(among.max())
-    log_total = top + float(np.log(np.exp(among - top).sum(dtype=np.float64)))
+    log_total = _log_total(among)
     for _ in range(len(among)):
         best = int(among.argmax())
         token = best if allowed is None else int(allowed[best])
         yield Choice(TokenId(token), float(among[best]) - log_total)
         among[best] = -np.inf
+
+
+def logprob(logits: npt.NDArray[np.float32], token: TokenId) -> float:
+    """The natural logarithm of a token's probability, logits of shape (n_vocab,)."""
+    return float(logits[token]) - _log_total(logits)
+
+
+def _log_total(logits: npt.NDArray[np.float32]) -> float:
+    top = float(logits.max())
+    return top + float(np.log(np.exp(logits - top).sum(dtype=np.float64)))

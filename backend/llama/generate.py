@@ -12,6 +12,7 @@ from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.ending import Ending
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.heal import Healer
+from fimble.backend.decode.rethink import Rethinking, Step
 from fimble.backend.decode.stop import Verdict
 from fimble.backend.decode.text import Utf8Stream
 from fimble.backend.llama.context import Aborted, LlamaContext
@@ -25,10 +26,6 @@ _MAX_CANDIDATES = 8
 _MIN_LOG_RATIO = math.log(0.02)
 # How often a completion may go back to an earlier token that led nowhere.
 _MAX_WAYS_BACK = 3
-# How often an answer that is none (nothing, or a neighbour line again) is written anew from where a second choice was
-# likeliest, and how many of its first tokens are looked at.
-_MAX_SECOND_THOUGHTS = 2
-_MAX_BRANCHES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +34,15 @@ class _Back:
 
     n_tokens: int
     token: TokenId
+
+
+@dataclass(frozen=True, slots=True)
+class _Chosen:
+    """The token to write, its log probability, and that of the likeliest one that it was preferred to."""
+
+    token: TokenId
+    logprob: float
+    second_logprob: float
 
 
 class Generation:
@@ -65,13 +71,13 @@ class Generation:
         self._ends = frozenset(prompt.stop.stop_tokens)
         self._tokens, self._owed = self._split_last_token()
         self._written: list[TokenId] = []
-        self._given_out: list[str] = []
+        self._steps: list[Step] = []
         self._n_chars_to_take_back = 0
         self._refused: dict[int, set[TokenId]] = {}
-        self._n_ways_back = self._n_second_thoughts = 0
+        self._n_ways_back = 0
         self._last_is_judged = True
-        # For each token written: its log probability, and that of the likeliest one that it was preferred to.
-        self._logprobs: list[tuple[float, float]] = []
+        self._rethinking = Rethinking(prompt.stop, prompt.constraint)
+        self._ordered: list[TokenId] = []
         self._begin_text()
         self.stats: GenerationStats | None = None
 
@@ -99,18 +105,18 @@ class Generation:
                     continue
                 if choice.token in self._ends:
                     reason = self._ending.close(StopReason.END_OF_MIDDLE)
-                    if (branch := self._second_thought(started, prompt_ms)) and self._go_back(seq, branch):
-                        n_taken_back += branch.n_tokens
+                    if n_back := self._write_anew(seq, started, prompt_ms):
+                        n_taken_back += n_back
                         continue
                     break
                 n_generated += 1
-                verdict = self._write(choice.token)
+                verdict = self._write(choice)
                 yield Token(choice.token, verdict.text, choice.logprob, n_taken_back)
                 n_taken_back = self._n_chars_to_take_back = 0
                 if verdict.reason:
                     reason = verdict.reason
-                    if (branch := self._second_thought(started, prompt_ms)) and self._go_back(seq, branch):
-                        n_taken_back += branch.n_tokens
+                    if n_back := self._write_anew(seq, started, prompt_ms):
+                        n_taken_back += n_back
                         continue
                     break
                 if n_generated >= rules.max_new_tokens:
@@ -143,10 +149,15 @@ class Generation:
                 constraint_ms=(constraint.spent_ms if constraint else 0.0) + (guard.spent_ms if guard else 0.0),
             )
 
-    def _choose(self) -> sampler.Choice | _Back:
+    def _choose(self) -> _Chosen | _Back:
         """The likeliest token that may come next; or how far to go back where none does."""
         place = len(self._written)
         refused = self._refused.get(place, ())
+        if self._ordered:
+            token = self._ordered.pop(0)
+            if token not in refused and self._try(token) is None:
+                return _Chosen(token, sampler.logprob(self._context.logits(), token), -math.inf)
+            self._ordered = []
         choices = sampler.candidates(self._context.logits(), self._healer.allowed())
         n_tried, least = 0, -math.inf
         for rank, choice in enumerate(choices):
@@ -154,7 +165,7 @@ class Generation:
                 continue
             if choice.token in self._ends:
                 if self._may_end_here():
-                    return choice
+                    return _Chosen(choice.token, choice.logprob, -math.inf)
                 continue
             if choice.token in refused:
                 continue
@@ -163,9 +174,7 @@ class Generation:
             back = self._try(choice.token)
             if back is None:
                 second = next((other for other in choices if other.token not in self._ends), None)
-                del self._logprobs[place:]
-                self._logprobs.append((choice.logprob, second.logprob if second else -math.inf))
-                return choice
+                return _Chosen(choice.token, choice.logprob, second.logprob if second else -math.inf)
             if back.n_tokens:
                 return back
             least = max(least, choice.logprob + _MIN_LOG_RATIO)
@@ -187,34 +196,32 @@ class Generation:
 
     def _may_end_here(self) -> bool:
         """Whether the model's end marker is taken. On a blank line something is wanted."""
-        is_wanted = self._prompt.stop.neighbours is not None and not self._ending.has_content
+        is_wanted = self._rethinking.something_is_wanted and not self._ending.has_content
         return not is_wanted and self._ending.may_stop_here()
 
-    def _second_thought(self, started: float, prompt_ms: float) -> _Back | None:
-        """Where to write on from instead of ending, if what would be left is no answer to a blank line."""
-        neighbours = self._prompt.stop.neighbours
-        text = "".join(self._given_out)
-        left = text[: len(text) - self._ending.n_retract_chars].strip()
-        if neighbours is None or (left and left not in neighbours):
-            return None
-        if self._n_second_thoughts == _MAX_SECOND_THOUGHTS or self._is_out_of_time(started, prompt_ms):
-            return None
-        self._n_second_thoughts += 1
-        so_far, likeliest, at = 0.0, -math.inf, None
-        for place, (first, second) in enumerate(self._logprobs[: min(len(self._written), _MAX_BRANCHES)]):
-            if so_far + second > likeliest:
-                likeliest, at = so_far + second, place
-            so_far += first
-        return None if at is None else _Back(len(self._written) - at, self._written[at])
+    def _write_anew(self, seq: int, started: float, prompt_ms: float) -> int:
+        """Go back instead of ending here, if this is no end: by how many tokens, 0 to end."""
+        if self._is_out_of_time(started, prompt_ms):
+            return 0
+        text = "".join(step.text for step in self._steps)
+        anew = self._rethinking.instead_of(text[: len(text) - self._ending.n_retract_chars], self._steps)
+        if anew is None:
+            return 0
+        n_tokens = len(self._written) - anew.n_kept
+        if not self._go_back(seq, _Back(n_tokens, self._written[anew.n_kept])):
+            return 0
+        self._ordered = self._model.tokenize(anew.start) if anew.start else []
+        return n_tokens
 
     def _ends_the_only_line(self, piece: bytes) -> bool:
         is_line_end = self._prompt.stop.line_mode is LineMode.SINGLE and piece.lstrip(b" \t\r").startswith(b"\n")
         return is_line_end and self._ending.has_content and self._ending.may_stop_here()
 
-    def _write(self, token: TokenId) -> Verdict:
-        verdict = self._ending.push(self._stream.push(self._healer.take(self._model.piece(token))))
-        self._written.append(token)
-        self._given_out.append(verdict.text)
+    def _write(self, choice: _Chosen) -> Verdict:
+        piece = self._model.piece(choice.token)
+        verdict = self._ending.push(self._stream.push(self._healer.take(piece)))
+        self._written.append(choice.token)
+        self._steps.append(Step(piece, verdict.text, choice.logprob, choice.second_logprob))
         return verdict
 
     def _begin_text(self) -> None:
@@ -230,16 +237,17 @@ class Generation:
             return False
         self._n_ways_back += 1
         kept = self._written[: -back.n_tokens]
-        self._n_chars_to_take_back += sum(map(len, self._given_out[len(kept) :]))
+        self._n_chars_to_take_back += sum(len(step.text) for step in self._steps[len(kept) :])
         self._refused = {place: tokens for place, tokens in self._refused.items() if place <= len(kept)}
         self._refused.setdefault(len(kept), set()).add(back.token)
         if self._constraint:
             self._constraint.take_back(back.n_tokens - (not self._last_is_judged))
             self._last_is_judged = True
-        self._written, self._given_out = [], []
+        again = [_Chosen(t, s.logprob, s.second_logprob) for t, s in zip(kept, self._steps, strict=False)]
+        self._written, self._steps, self._ordered = [], [], []
         self._begin_text()
-        for token in kept:
-            self._write(token)
+        for choice in again:
+            self._write(choice)
         tokens = (*self._tokens, *kept)
         self._context.cut(seq, len(tokens) - 1)
         self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
