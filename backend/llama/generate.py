@@ -77,7 +77,9 @@ class Generation:
         self._n_ways_back = 0
         self._last_is_judged = True
         self._rethinking = Rethinking(prompt.stop, prompt.constraint)
+        # Tokens that come next whatever the model would write, and the places of those it was given.
         self._ordered: list[TokenId] = []
+        self._order_span = range(0)
         self._begin_text()
         self.stats: GenerationStats | None = None
 
@@ -98,11 +100,11 @@ class Generation:
                 prompt_ms = prompt_ms or _ms_since(started)
                 first_token_ms = first_token_ms or prompt_ms
                 if isinstance(choice, _Back):
-                    if not self._go_back(seq, choice):
-                        reason = self._ending.close(StopReason.SYNTAX)
-                        break
-                    n_taken_back += choice.n_tokens
-                    continue
+                    if n_back := self._go_back(seq, choice):
+                        n_taken_back += n_back
+                        continue
+                    reason = self._ending.close(StopReason.SYNTAX)
+                    break
                 if choice.token in self._ends:
                     reason = self._ending.close(StopReason.END_OF_MIDDLE)
                     if n_back := self._write_anew(seq, started, prompt_ms):
@@ -152,12 +154,14 @@ class Generation:
     def _choose(self) -> _Chosen | _Back:
         """The likeliest token that may come next; or how far to go back where none does."""
         place = len(self._written)
-        refused = self._refused.get(place, ())
         if self._ordered:
             token = self._ordered.pop(0)
-            if token not in refused and self._try(token) is None:
+            if self._try(token) is None:
                 return _Chosen(token, sampler.logprob(self._context.logits(), token), -math.inf)
-            self._ordered = []
+            if n_written := place - self._order_span.start:
+                return _Back(n_written, self._written[-n_written])
+            self._ordered, self._order_span, self._refused[place] = [], range(0), {token}
+        refused = self._refused.get(place, ())
         choices = sampler.candidates(self._context.logits(), self._healer.allowed())
         n_tried, least = 0, -math.inf
         for rank, choice in enumerate(choices):
@@ -208,10 +212,11 @@ class Generation:
         if anew is None:
             return 0
         n_tokens = len(self._written) - anew.n_kept
-        if not self._go_back(seq, _Back(n_tokens, self._written[anew.n_kept])):
-            return 0
-        self._ordered = self._model.tokenize(anew.start) if anew.start else []
-        return n_tokens
+        n_back = self._go_back(seq, _Back(n_tokens, self._written[anew.n_kept]))
+        if n_back and anew.start:
+            self._ordered = self._model.tokenize(anew.start)
+            self._order_span = range(anew.n_kept, anew.n_kept + len(self._ordered))
+        return n_back
 
     def _ends_the_only_line(self, piece: bytes) -> bool:
         is_line_end = self._prompt.stop.line_mode is LineMode.SINGLE and piece.lstrip(b" \t\r").startswith(b"\n")
@@ -231,18 +236,29 @@ class Generation:
     def _may_go_back(self, n_tokens: int) -> bool:
         return n_tokens <= len(self._written) and self._n_ways_back < _MAX_WAYS_BACK
 
-    def _go_back(self, seq: int, back: _Back) -> bool:
-        """Stand again where the first of the refused tokens was chosen; False if that may not be."""
+    def _go_back(self, seq: int, back: _Back) -> int:
+        """Stand again where the first of the refused tokens was chosen: how many were taken back, 0 if that may not be.
+
+        What was ordered is kept or dropped as a whole; where it is dropped the model may choose as it did before.
+        """
         if not self._may_go_back(back.n_tokens):
-            return False
+            return 0
         self._n_ways_back += 1
-        kept = self._written[: -back.n_tokens]
-        self._n_chars_to_take_back += sum(len(step.text) for step in self._steps[len(kept) :])
-        self._refused = {place: tokens for place, tokens in self._refused.items() if place <= len(kept)}
-        self._refused.setdefault(len(kept), set()).add(back.token)
+        n_kept = len(self._written) - back.n_tokens
+        self._refused = {place: tokens for place, tokens in self._refused.items() if place <= n_kept}
+        if n_kept in self._order_span:
+            n_kept = self._order_span.start
+            self._refused = {place: tokens for place, tokens in self._refused.items() if place < n_kept}
+            self._refused[n_kept] = {self._written[n_kept]}
+            self._order_span = range(0)
+        else:
+            self._refused.setdefault(n_kept, set()).add(back.token)
+        n_tokens = len(self._written) - n_kept
+        self._n_chars_to_take_back += sum(len(step.text) for step in self._steps[n_kept:])
         if self._constraint:
-            self._constraint.take_back(back.n_tokens - (not self._last_is_judged))
+            self._constraint.take_back(n_tokens - (not self._last_is_judged))
             self._last_is_judged = True
+        kept = self._written[:n_kept]
         again = [_Chosen(t, s.logprob, s.second_logprob) for t, s in zip(kept, self._steps, strict=False)]
         self._written, self._steps, self._ordered = [], [], []
         self._begin_text()
@@ -251,7 +267,7 @@ class Generation:
         tokens = (*self._tokens, *kept)
         self._context.cut(seq, len(tokens) - 1)
         self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
-        return True
+        return n_tokens
 
     def _is_out_of_time(self, started: float, prompt_ms: float) -> bool:
         """Whether the time box is over. Reading a long prompt may take all of it on a busy machine; then a share of it

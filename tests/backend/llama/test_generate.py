@@ -7,12 +7,15 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+import pytest
 
+from fimble.backend.decode import rethink
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.decode.heal import PieceIndex
 from fimble.backend.llama.generate import Generation
 from fimble.core.flow import Constraint, LineMode, Prompt, StopReason, StopRules, TokenId
+from fimble.syntax.needs import Need
 from fimble.syntax.parse import TreeCache
 
 PIECES = (b"<end>", b"foo", b"(", b")", b"a", b" ]", b"\n", b",", b" =", b"b")
@@ -29,6 +32,14 @@ class FakeModel:
 
     def piece(self, token: TokenId) -> bytes:
         return PIECES[token]
+
+    def tokenize(self, text: str) -> list[TokenId]:
+        rest, found = text.encode(), list[TokenId]()
+        while rest:
+            piece = max((one for one in PIECES if rest.startswith(one)), key=len)
+            found.append(TokenId(PIECES.index(piece)))
+            rest = rest[len(piece) :]
+        return found
 
 
 class FakeContext:
@@ -197,3 +208,45 @@ def test_a_line_that_is_wanted_nowhere_else_ends_after_a_few_tries() -> None:
     assert text == "foo"  # the engine drops it: nothing better was found
     assert len(ways_back) == 2
     assert context.n_evaluated < 20
+
+
+NEEDS_B = "def f(x):\n    $0\n    return b\n"
+
+
+def test_what_the_code_below_needs_is_defined() -> None:
+    wishes = {
+        b"": [b"foo"],
+        b"foo": [b"("],
+        b"foo(": [b")"],
+        b"foo()": [b"\n"],
+        b"b =": [b"a"],
+        b"b =a": [b"\n"],
+    }
+    assert decode(wishes, NEEDS_B)[0] == "foo()", "only on a blank line"
+    text, ways_back, stream, context = decode(wishes, NEEDS_B, neighbours=())
+    assert (text, ways_back) == ("b =a", [4])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.LINE_END
+    assert context.n_evaluated < 20
+
+
+def test_an_answer_that_names_it_stays() -> None:
+    wishes = {b"": [b"foo"], b"foo": [b"("], b"foo(": [b"b"], b"foo(b": [b")"], b"foo(b)": [b"\n"]}
+    assert decode(wishes, NEEDS_B, neighbours=())[:2] == ("foo(b)", [])
+
+
+def test_a_definition_that_leads_nowhere_is_dropped_as_a_whole() -> None:
+    wishes = {b"": [b"foo"], b"foo": [b"\n"], b"b =": [b"<end>", b" ]"]}
+    text, ways_back, stream, _ = decode(wishes, NEEDS_B, neighbours=())
+    assert (text, ways_back) == ("foo", [2, 2])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.LINE_END
+
+
+@pytest.mark.parametrize(("start", "expected"), [("] =", [2]), ("a ] =", [2, 1])])
+def test_a_definition_that_the_grammar_refuses_is_dropped(
+    start: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rethink, "needed_definition", lambda *_: Need("b", f" {start}".replace(" a", "a")))
+    text, ways_back, _, _ = decode({b"": [b"foo"], b"foo": [b"\n"]}, NEEDS_B, neighbours=())
+    assert (text, ways_back) == ("foo", expected)
