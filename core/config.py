@@ -70,6 +70,9 @@ class CompletionOptions:
         choices=("auto", "single", "multi"),
     )
     max_tokens: int = _option(96, "Tokens a completion may have.", minimum=1)
+    invoked_max_tokens: int = _option(
+        256, "The same for the first candidate of a completion that the user asked for by hand.", minimum=1
+    )
     time_box_ms: int = _option(
         700,
         "Milliseconds after which an automatic completion stops and what is there counts; half of it is for writing"

@@ -338,6 +338,8 @@ class Engine:
     ) -> tuple[str, ...]:
         """Other candidates: the same prompt begun with the second, third ... likeliest token."""
         found = [first.text]
+        most = min(prompt.stop.max_new_tokens, self._config.completion.max_tokens)
+        prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
             is_cut = written.stats.stop_reason in _CUT

@@ -16,7 +16,7 @@ def stop_rules(
 ) -> StopRules:
     """The rules for a completion between `prefix` and `suffix`."""
     return StopRules(
-        max_new_tokens=options.max_tokens,
+        max_new_tokens=options.invoked_max_tokens if trigger is Trigger.INVOKED else options.max_tokens,
         line_mode=line_mode(prefix, suffix, trigger, options),
         stop_tokens=end_tokens,
         stop_line=_first_line_with_text(suffix.partition("\n")[2]),

@@ -1,4 +1,4 @@
-"""What the code below a blank line needs and nothing defines: the missing line has to. Python only.
+"""What the code below a blank line needs and nothing defines: the missing line has to.
 
 A small model writes a likely line; that the next line uses a name which does not exist yet is for static analysis to
 see. Whatever is not certain counts as defined: a wrong demand is worse than none.
@@ -8,79 +8,52 @@ from __future__ import annotations
 
 import builtins
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
+from typing import Final
 
 import tree_sitter
 
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
+from fimble.syntax.naming import NAMING, Naming, Role
 from fimble.syntax.parse import SyntaxTree, parse
 
-_MAX_LINES = 300
-_MAX_WORK_UNITS = 800
-_TAB_COLUMNS = 8
-_BUILTINS = frozenset(dir(builtins)) | {"__file__", "__class__"}
-_OPENS_SCOPE = re.compile(r"(?:async\s+def|def|class)\b")
+_MAX_LINES: Final = 300
+_MAX_WORK_UNITS: Final = 800
+_TAB_COLUMNS: Final = 8
+_PYTHON_BUILTINS: Final = frozenset(dir(builtins)) | {"__file__", "__class__"}
+_BROWSER: Final = frozenset({"NaN", "Infinity", "arguments", "window", "document", "event", "name", "location", "self"})
 # A line without indentation that goes on with what is above it, or says nothing.
-_GOES_ON = re.compile(r"[)\]}#]|\"\"\"|'''")
-# Where names come into being: the kind of node, and the field that holds them (None: all of it).
-_BINDING = {
-    ("assignment", "left"),
-    ("for_statement", "left"),
-    ("for_in_clause", "left"),
-    ("named_expression", "name"),
-    ("default_parameter", "name"),
-    ("typed_default_parameter", "name"),
-    ("function_definition", "name"),
-    ("class_definition", "name"),
-    ("aliased_import", "alias"),
-}
-_ALL_BOUND = frozenset(
-    {
-        "as_pattern_target",
-        "typed_parameter",
-        "list_splat_pattern",
-        "dictionary_splat_pattern",
-        "parameters",
-        "lambda_parameters",
-        "import_statement",
-        "import_from_statement",
-        "global_statement",
-        "nonlocal_statement",
-        "case_pattern",
-        "type_parameter",
-        "except_clause",
-        "delete_statement",
-    }
-)
-# Within these what is bound stays bound; within others (`a[i] = 1`) it is a use.
-_PATTERNS = _ALL_BOUND | {"pattern_list", "tuple_pattern", "list_pattern", "as_pattern", "dotted_name"}
-_NO_NAME = {("attribute", "attribute"), ("keyword_argument", "name")}
+_GOES_ON: Final = re.compile(r"[)\]}#/*]|\"\"\"|'''")
+_JAVA_TYPES: Final = ("int", "long", "String", "boolean", "double")
+_JAVA_DECLARATION: Final = re.compile(r"^\s*(?:final )?([A-Z]\w*(?:<[\w<>, ]+>)?(?:\[\])?) \w+ =", re.MULTILINE)
+_JAVASCRIPT_WORDS: Final = ("const", "let", "var")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """A name to define, and what a line that does so begins with."""
+    """A name to define, and what a line that does so may begin with."""
 
     name: str
-    start: str
-
-
-class _Role(Enum):
-    """What an identifier does where it stands."""
-
-    BOUND = auto()
-    USED = auto()
-    CALLED = auto()
+    starts: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Name:
     name: str
     at: int
-    role: _Role
+    role: Role
+
+
+@dataclass(frozen=True, slots=True)
+class _Around:
+    """The top-level function or class around a hole, and the lines of the file that are not in it."""
+
+    above: str
+    below: str
+    outside: tuple[str, str]
 
 
 def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -> Need | None:
@@ -89,52 +62,80 @@ def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -
     `prefix` ends and `suffix` begins at the blank line; `indent` is what the line wanted there begins with.
     """
     language = language_for(language_id)
-    grammar = grammar_for(language) if language is not None and language_id == "python" else None
-    lines_above, lines_below = prefix.rpartition("\n")[0].splitlines(), suffix.partition("\n")[2].splitlines()
-    around = _around(lines_above, lines_below)
-    if grammar is None or around is None:
+    naming = NAMING.get(language.name) if language else None
+    grammar = grammar_for(language) if language else None
+    around = _around(prefix.rpartition("\n")[0].splitlines(), suffix.partition("\n")[2].splitlines())
+    if naming is None or grammar is None or around is None:
         return None
-    start, first, end = around
-    above = "\n".join(lines_above[start:]) + "\n"
-    text = (above + "\n".join(lines_below[first:end]) + "\n").encode("utf-8", "surrogatepass")
+    text = (around.above + around.below).encode("utf-8", "surrogatepass")
     tree = parse(grammar, text, max_work_units=_MAX_WORK_UNITS)
-    if tree is None:
+    if tree is None or (naming.has_inherited_names and re.search(r"\bextends\b", around.above)):
         return None
-    n_above = len(above.encode("utf-8", "surrogatepass"))
-    bound = {one.name for one in _names(tree, tree.root) if one.role is _Role.BOUND}
-    used = [
-        one for one in _names(tree, _scope(tree.root, n_above)) if one.at >= n_above and one.role is not _Role.BOUND
-    ]
-    outside = "\n".join(lines_above[:start]), "\n".join(lines_below[end:])
-    needed = {
-        one.name
-        for one in used
-        if one.name not in bound
-        and one.name not in _BUILTINS
-        and not any(_mentions(part, one.name) for part in outside)
-    }
-    if len(needed) != 1 or any(one.role is _Role.CALLED for one in used if one.name in needed):
+    at = len(around.above.encode("utf-8", "surrogatepass"))
+    bound = {one.name for one in _names(tree, tree.root, naming) if one.role is Role.BOUND}
+    scope = _scope(tree.root, at, naming)
+    used = [one for one in _names(tree, scope, naming) if one.at >= at and one.role is not Role.BOUND]
+    if naming.language != "python":  # elsewhere functions and objects that no import names are everyday
+        used = [one for one in used if any(it.role is Role.USED for it in used if it.name == one.name)]
+    elsewhere = around.outside if naming.language == "python" else (around.above, *around.outside)
+    # The parser makes names of keywords where code is missing: of an `else` whose `}` stood in the hole.
+    words = {literal.decode() for literal in grammar.word_literals}
+    needed = {one.name for one in used if one.name not in bound | words and not _is_known(one.name, naming, elsewhere)}
+    if len(needed) != 1:
         return None
     (name,) = needed
-    opens_block = _columns(lines_below[first]) > _columns(indent)
-    return Need(name, f"for {name} in" if opens_block else f"{name} =")
+    starts = _starts(naming, name, {one.role for one in used if one.name == name}, around, indent)
+    return Need(name, starts) if starts else None
 
 
-def _around(above: list[str], below: list[str]) -> tuple[int, int, int] | None:
-    """The top-level function or class around the hole: its first line above, its first with text and its end below."""
+def _is_known(name: str, naming: Naming, elsewhere: Sequence[str]) -> bool:
+    """Whether a name may well be defined where this analysis does not look, or cannot look because of broken braces."""
+    if naming.language == "python":
+        if name in _PYTHON_BUILTINS:
+            return True
+    elif name in _BROWSER or not name[0].islower():
+        return True
+    return any(name in part and re.search(rf"\b{re.escape(name)}\b", part) for part in elsewhere)
+
+
+def _starts(naming: Naming, name: str, roles: set[Role], around: _Around, indent: str) -> tuple[str, ...]:
+    """What a line may begin with that defines a name which is used so; nothing where no variable can be meant."""
+    if naming.language == "python" and roles == {Role.LOOKED_INTO} and name in sys.stdlib_module_names:
+        return (f"import {name}",)
+    if Role.CALLED in roles:
+        return ()
+    following = next(line for line in around.below.splitlines() if line.strip())
+    opens_block = _columns(following) > _columns(indent)
+    text = around.above + around.below
+    if naming.language == "python":
+        return (f"for {name} in" if opens_block else f"{name} =",)
+    begin = "for(" if "for(" in text and "for (" not in text else "for ("
+    if naming.language == "java":
+        types = dict.fromkeys((*_JAVA_TYPES, *_JAVA_DECLARATION.findall(text)))
+        return (f"{begin}int {name} =",) if opens_block else tuple(f"{kind} {name} =" for kind in types)
+    if opens_block:
+        word = max(("let", "const", "var"), key=lambda word: text.count(f"{begin}{word} "))
+        return (f"{begin}{word} {name}",)
+    return tuple(f"{word} {name} =" for word in _JAVASCRIPT_WORDS)
+
+
+def _around(above: list[str], below: list[str]) -> _Around | None:
+    """What stands around the hole; None at the top level, and in functions and classes that are too long."""
     start = next((at for at in range(len(above) - 1, -1, -1) if _is_top_level(above[at])), None)
-    if start is None or len(above) - start > _MAX_LINES or not _OPENS_SCOPE.match(above[start]):
-        return None
     end = next((at for at, line in enumerate(below) if _is_top_level(line)), len(below))
-    first = next((at for at, line in enumerate(below[:end]) if line.strip()), end)
-    return (start, first, end) if 0 < end - first <= _MAX_LINES else None
+    if start is None or len(above) - start > _MAX_LINES or not 0 < end <= _MAX_LINES:
+        return None
+    if not above[start].rstrip().endswith((":", "{")) or not "".join(below[:end]).strip():
+        return None
+    outside = "\n".join(above[:start]), "\n".join(below[end:])
+    return _Around("\n".join(above[start:]) + "\n", "\n".join(below[:end]) + "\n", outside)
 
 
 def _is_top_level(line: str) -> bool:
     return bool(line.strip()) and not line[0].isspace() and not _GOES_ON.match(line)
 
 
-def _scope(root: tree_sitter.Node, at: int) -> tree_sitter.Node:
+def _scope(root: tree_sitter.Node, at: int, naming: Naming) -> tree_sitter.Node:
     """The innermost function around a place; the whole where the parser sees none."""
     node, found = root, root
     while True:
@@ -142,35 +143,24 @@ def _scope(root: tree_sitter.Node, at: int) -> tree_sitter.Node:
         if inner is None:
             return found
         node = inner
-        if node.type == "function_definition":
+        if node.type in naming.functions:
             found = node
 
 
-def _names(tree: SyntaxTree, root: tree_sitter.Node) -> Iterator[_Name]:
+def _names(tree: SyntaxTree, root: tree_sitter.Node, naming: Naming) -> Iterator[_Name]:
     """Every identifier that is a variable's name, in the order of the text."""
-    waiting = [(root, _Role.USED)]
+    waiting = [(root, Role.USED)]
     while waiting:
         node, role = waiting.pop()
-        if node.type == "identifier":
+        if node.type in naming.identifiers:
             text = tree.text[node.start_byte : node.end_byte].decode("utf-8", "surrogatepass")
-            yield _Name(text, node.start_byte, role)
-        below: list[tuple[tree_sitter.Node, _Role]] = []
-        for at, child in enumerate(node.children):
-            place = (node.type, node.field_name_for_child(at))
-            if place in _NO_NAME:
-                continue
-            if place in _BINDING or node.type in _ALL_BOUND:
-                child_role = _Role.BOUND
-            elif place == ("call", "function"):
-                child_role = _Role.CALLED
-            else:
-                child_role = _Role.BOUND if role is _Role.BOUND and node.type in _PATTERNS else _Role.USED
-            below.append((child, child_role))
+            yield _Name(text, node.start_byte, Role.BOUND if node.type in naming.bound_identifiers else role)
+        below = [
+            (child, child_role)
+            for at, child in enumerate(node.children)
+            if (child_role := naming.role_of(node.type, node.field_name_for_child(at), role)) is not None
+        ]
         waiting.extend(reversed(below))
-
-
-def _mentions(text: str, name: str) -> bool:
-    return name in text and re.search(rf"\b{re.escape(name)}\b", text) is not None
 
 
 def _columns(line: str) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 import tree_sitter
 
@@ -18,6 +19,7 @@ from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
+from fimble.syntax.openers import CLOSERS, OPENERS, indent_of_closer, stands_above_a_block
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 
 # Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
@@ -158,6 +160,16 @@ class StopJudge:
         """What is judged."""
         return self._hole
 
+    def closing_line(self) -> bytes | None:
+        """The closer that alone makes the whole file right, indented as the line that it closes; or None."""
+        hole = self._hole
+        if self.verdict(b"") is StopVerdict.CLEAN:
+            return None
+        for closer in CLOSERS.get(self._language.block_style, ()):
+            if self.verdict(closer) is StopVerdict.CLEAN:
+                return indent_of_closer(hole.above) + closer
+        return None
+
     def verdict(self, completion: bytes) -> StopVerdict:
         """What becomes of the text if the completion is exactly `completion`."""
         hole = self._hole
@@ -181,11 +193,36 @@ class StopJudge:
         without_line, with_hole = baselines
         if not with_hole:  # the file is whole without the completion: any error is the completion's
             return StopVerdict.NO
+        if self._must_open_a_block:
+            return StopVerdict.NO
         if keys <= without_line:
             return StopVerdict.STRONG
         if without_line and self._is_clean_nearby(completion):
             return StopVerdict.STRONG
         return StopVerdict.WEAK if keys <= without_line | with_hole else StopVerdict.NO
+
+    @cached_property
+    def _must_open_a_block(self) -> bool:
+        """Whether the layout asks for a block that begins in the hole, and nothing else is wrong with the file."""
+        hole, base = self._hole, self._tree_with_hole()
+        if base is None or not stands_above_a_block(hole.above, hole.head, hole.below):
+            return False
+        at = ByteOffset(len(hole.prefix))
+        return any(
+            tree.is_clean
+            for opener in OPENERS.get(self._language.block_style, ())
+            if (
+                tree := edited(
+                    self._grammar,
+                    base,
+                    at,
+                    at,
+                    opener,
+                    max_work_units=self._max_work_units,
+                    max_cpu_ms=self._max_cpu_ms,
+                )
+            )
+        )
 
     def _is_clean_nearby(self, completion: bytes) -> bool:
         """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""

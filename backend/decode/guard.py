@@ -28,6 +28,13 @@ class SyntaxGuard:
         """What stands right of the cursor, which the completion must lead into."""
         return self._judge.hole.tail.decode("utf-8", "replace").rstrip()
 
+    def closing_line(self) -> str | None:
+        """A line that does nothing but close what is open, where the whole file is right with it and not without."""
+        began = time.perf_counter()
+        closer = self._judge.closing_line()
+        self.spent_ms += (time.perf_counter() - began) * 1000.0
+        return None if closer is None else closer.decode("utf-8", "replace")
+
     def may_end(self, text: str) -> bool:
         """Whether the file shows no error that it did not have before, if the completion is exactly `text`."""
         return self._verdict(text).allows_stop

@@ -43,6 +43,11 @@ class Healer:
         self._owed = owed
         self._index = index
 
+    @property
+    def owed(self) -> bytes:
+        """What the next tokens must begin with before anything new comes."""
+        return self._owed
+
     def allowed(self) -> npt.NDArray[np.int64] | None:
         """Tokens that may come next, or None when any may."""
         return self._index.beginning(self._owed) if self._owed else None

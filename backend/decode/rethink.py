@@ -2,6 +2,7 @@
 
 Where it is none (nothing, or a neighbour line again), writing branches at the token whose second choice was likeliest.
 Where the code below uses a name that nothing defines and the answer does not either, it begins with the definition.
+Where there is none and a closing line alone makes the whole file right, that is the answer.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, StopRules
 from fimble.syntax.needs import needed_definition
 
@@ -20,9 +22,8 @@ _MAX_TIMES = 2
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One token written: the bytes it stands for, the text it gave, its log probability and the next likeliest's."""
+    """One token written: the text it gave, its log probability and that of the next likeliest one."""
 
-    piece: bytes
     text: str
     logprob: float
     second_logprob: float
@@ -30,21 +31,25 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Anew:
-    """Keep the first `n_kept` tokens, and write on with `start` if it is given, else with another token."""
+    """Keep the first `n_kept` tokens, and write on with the likeliest of `starts`; without any, with another token.
+
+    A start is what follows the text of the tokens that are kept.
+    """
 
     n_kept: int
-    start: str = ""
+    starts: tuple[str, ...] = ()
 
 
 class Rethinking:
     """Says, where one completion is about to end, whether to write it anew instead."""
 
-    def __init__(self, rules: StopRules, hole: Constraint | None) -> None:
-        """`hole` is the text around the cursor, None where it is not known."""
+    def __init__(self, rules: StopRules, hole: Constraint | None, guard: SyntaxGuard | None) -> None:
+        """`hole` is the text around the cursor, and `guard` judges it; None where they are not known."""
         self._neighbours = rules.neighbours
         self._hole = hole
+        self._guard = guard
         self._n_times = 0
-        self._has_asked_for_name = False
+        self._has_asked_for_name = self._has_tried_closer = False
 
     @property
     def something_is_wanted(self) -> bool:
@@ -56,11 +61,27 @@ class Rethinking:
         if self._neighbours is None or self._n_times == _MAX_TIMES or not steps:
             return None
         anew = self._with_needed_name(left, steps)
-        if anew is None and (not left.strip() or left.strip() in self._neighbours):
+        if anew is None and not left.strip():
+            anew = self._with_closer()
+        if anew is None and (not left.strip() or left.strip() in self._neighbours or self._repeats_suffix(left)):
             anew = _at_likeliest_branch(steps)
         if anew is not None:
             self._n_times += 1
         return anew
+
+    def _repeats_suffix(self, left: str) -> bool:
+        """Whether several lines are those that stand below anyway."""
+        below = self._hole.suffix.lstrip() if self._hole else ""
+        return "\n" in left.strip() and f"{below}\n".startswith(f"{left.strip()}\n")
+
+    def _with_closer(self) -> Anew | None:
+        if self._guard is None or self._hole is None or self._has_tried_closer:
+            return None
+        self._has_tried_closer = True
+        closer, line_head = self._guard.closing_line(), self._hole.prefix.rpartition("\n")[2]
+        if closer is None or not closer.startswith(line_head):
+            return None
+        return Anew(0, (closer[len(line_head) :],))
 
     def _with_needed_name(self, left: str, steps: Sequence[Step]) -> Anew | None:
         hole = self._hole
@@ -75,9 +96,9 @@ class Rethinking:
         need = needed_definition(hole.language_id, hole.prefix, hole.suffix, indent)
         if need is None or re.search(rf"\b{re.escape(need.name)}\b", left):
             return None
-        piece = steps[n_kept].piece
-        blanks = piece[: len(piece) - len(piece.lstrip())].decode("ascii")
-        return Anew(n_kept, blanks + need.start)
+        text = steps[n_kept].text
+        blanks = text[: len(text) - len(text.lstrip())]
+        return Anew(n_kept, tuple(blanks + start for start in need.starts))
 
 
 def _at_likeliest_branch(steps: Sequence[Step]) -> Anew | None:

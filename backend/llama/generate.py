@@ -76,7 +76,7 @@ class Generation:
         self._refused: dict[int, set[TokenId]] = {}
         self._n_ways_back = 0
         self._last_is_judged = True
-        self._rethinking = Rethinking(prompt.stop, prompt.constraint)
+        self._rethinking = Rethinking(prompt.stop, prompt.constraint, guard)
         # Tokens that come next whatever the model would write, and the places of those it was given.
         self._ordered: list[TokenId] = []
         self._order_span = range(0)
@@ -99,27 +99,25 @@ class Generation:
                 choice = self._choose()
                 prompt_ms = prompt_ms or _ms_since(started)
                 first_token_ms = first_token_ms or prompt_ms
+                end: StopReason | None = None
                 if isinstance(choice, _Back):
                     if n_back := self._go_back(seq, choice):
                         n_taken_back += n_back
                         continue
-                    reason = self._ending.close(StopReason.SYNTAX)
-                    break
-                if choice.token in self._ends:
-                    reason = self._ending.close(StopReason.END_OF_MIDDLE)
+                    end = self._ending.close(StopReason.SYNTAX)
+                elif choice.token in self._ends:
+                    end = self._ending.close(StopReason.END_OF_MIDDLE)
+                else:
+                    n_generated += 1
+                    verdict = self._write(choice)
+                    yield Token(choice.token, verdict.text, choice.logprob, n_taken_back)
+                    n_taken_back = self._n_chars_to_take_back = 0
+                    end = verdict.reason
+                if end is not None:
                     if n_back := self._write_anew(seq, started, prompt_ms):
                         n_taken_back += n_back
                         continue
-                    break
-                n_generated += 1
-                verdict = self._write(choice)
-                yield Token(choice.token, verdict.text, choice.logprob, n_taken_back)
-                n_taken_back = self._n_chars_to_take_back = 0
-                if verdict.reason:
-                    reason = verdict.reason
-                    if n_back := self._write_anew(seq, started, prompt_ms):
-                        n_taken_back += n_back
-                        continue
+                    reason = end
                     break
                 if n_generated >= rules.max_new_tokens:
                     reason = self._ending.close(StopReason.MAX_TOKENS)
@@ -130,7 +128,7 @@ class Generation:
                 if len(context.held(seq)) + 1 >= context.n_ctx:
                     reason = self._ending.close(StopReason.CONTEXT_FULL)
                     break
-                context.evaluate(seq, (choice.token,))
+                context.evaluate(seq, (self._written[-1],))
         except Aborted:
             reason = StopReason.CANCELLED
         finally:
@@ -212,9 +210,12 @@ class Generation:
         if anew is None:
             return 0
         n_tokens = len(self._written) - anew.n_kept
+        self._n_ways_back = -1  # this one is no failure, and what is written anew may fail as often as the first
         n_back = self._go_back(seq, _Back(n_tokens, self._written[anew.n_kept]))
-        if n_back and anew.start:
-            self._ordered = self._model.tokenize(anew.start)
+        if n_back and anew.starts:
+            owed, logits = self._healer.owed.decode("utf-8", "replace"), self._context.logits()
+            orders = [self._model.tokenize(owed + start) for start in anew.starts]
+            self._ordered = max(orders, key=lambda tokens: float(logits[tokens[0]]))
             self._order_span = range(anew.n_kept, anew.n_kept + len(self._ordered))
         return n_back
 
@@ -223,10 +224,9 @@ class Generation:
         return is_line_end and self._ending.has_content and self._ending.may_stop_here()
 
     def _write(self, choice: _Chosen) -> Verdict:
-        piece = self._model.piece(choice.token)
-        verdict = self._ending.push(self._stream.push(self._healer.take(piece)))
+        verdict = self._ending.push(self._stream.push(self._healer.take(self._model.piece(choice.token))))
         self._written.append(choice.token)
-        self._steps.append(Step(piece, verdict.text, choice.logprob, choice.second_logprob))
+        self._steps.append(Step(verdict.text, choice.logprob, choice.second_logprob))
         return verdict
 
     def _begin_text(self) -> None:

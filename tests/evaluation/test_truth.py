@@ -75,7 +75,7 @@ class Chosen:
 
     def engine(self, answer: Callable[[Record], str]) -> OpenCompleter:
         """The real engine over a model that says `answer`, with room and time to say all of it."""
-        limits = {"completion.max_tokens": 100_000, "completion.time_box_ms": 10**7}
+        limits = {"completion.invoked_max_tokens": 100_000, "completion.time_box_ms": 10**7}
         layer = Layer("test", {**limits, "completion.lines": str(self.spec.line_mode)})
         settings = load_settings([layer])
         backend = ScriptedBackend(lambda prompt: answer(self.asked_for(prompt)))

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from fimble.syntax.errors import adds_syntax_error, completion_verdict, n_syntax_errors
+from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import Language, language_for
-from fimble.syntax.stop import StopVerdict
+from fimble.syntax.stop import Hole, StopJudge, StopVerdict
 
 
 def _language(name: str) -> Language:
@@ -52,6 +53,17 @@ def _split(text: str) -> tuple[str, str]:
         ("go", "func f() {\n\t$0\n}\n", "x := []int{1, 2}", "clean"),
         ("go", "func f() {\n\t$0\n}\n", "x := []int{1, 2", "no"),
         ("c", "int f(void) { return $0; }\n", "a[1", "no"),
+        # The lines below stand in a block that only the completion can have opened.
+        ("javascript", "function f() {\n  a();\n$0\n    b();\n  }\n}\n", "  if (c) {", "clean"),
+        ("javascript", "function f() {\n  a();\n$0\n    b();\n  }\n}\n", "  c();", "no"),
+        ("java", "class A {\n  int f() {\n$0\n      b();\n    }\n    else { c(); }\n  }\n}\n", "    d();", "no"),
+        ("java", "class A {\n  int f() {\n$0\n      b();\n    }\n    else { c(); }\n  }\n}\n", "    if (d) {", "clean"),
+        ("go", "func f() {\n\ta()\n$0\n\t\tb()\n\t}\n}\n", "\tfor {", "clean"),
+        ("go", "func f() {\n\ta()\n$0\n\t\tb()\n\t}\n}\n", "\tc()", "no"),
+        ("javascript", "function f() {\n  if (c) $0\n    b();\n  }\n}\n", "{", "clean"),
+        ("javascript", "function f() {\n  if (c) $0\n    b();\n  }\n}\n", "d();", "no"),
+        # A closer too many elsewhere asks nothing of this line.
+        ("javascript", "function f() {\n  a();\n$0\n  b();\n}\n}\n", "  c();", "strong"),
         ("json", '{"a": $0}\n', "[1, 2]", "clean"),
         ("json", '{"a": $0}\n', "[1, 2", "no"),
     ],
@@ -88,3 +100,22 @@ def test_n_syntax_errors() -> None:
     assert n_syntax_errors("x = 1\n", python) == 0
     assert n_syntax_errors("", python) == 0
     assert (n_syntax_errors("x = )\ny = 1\nz = ]\n", python) or 0) >= 2
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "closer"),
+    [
+        ("java", "class A {\n  int f() {\n    return 1;\n  }\n$0\n", b"}"),
+        ("java", "class A {\n  int f() {\n    return 1;\n$0\n  int b;\n}\n", b"  }"),
+        ("javascript", "a(() => {\n  b();\n$0\n", b"});"),
+        ("javascript", "function f() {\n$0\n", b"}"),
+        ("javascript", "function f() {\n  b();\n$0\n}\n", None),
+        ("javascript", "function f() {\n  b();\n$0\n\nfunction (\n", None),
+        ("python", "def f():\n$0\n", None),
+    ],
+)
+def test_the_line_that_closes_what_is_open(language: str, text: str, closer: bytes | None) -> None:
+    prefix, suffix = (part.encode() for part in _split(text))
+    grammar = grammar_for(_language(language))
+    assert grammar is not None
+    assert StopJudge(_language(language), grammar, Hole.of(prefix, suffix)).closing_line() == closer

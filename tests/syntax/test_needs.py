@@ -19,6 +19,8 @@ CASES = {
     "an item of it is set": ("def f(xs):\n    $0\n    seen[xs] = 1\n", "seen ="),
     "behind more blank lines": ("def f(x):\n    $0\n\n\n\n    return s\n", "s ="),
     "other line ends": ("import x\r\ndef f(x):\r\n    $0\r\n    return s\r\n\r\n\r\nx = 1\r\n", "s ="),
+    "a module of the standard library": ("def f(x):\n    $0\n    return hashlib.md5(x)\n", "import hashlib"),
+    "a variable with a module's name": ("def f(x):\n    $0\n    return token\n", "token ="),
     "broken code above": ("def f(x):\n    y = (x +\n    $0\n    return s\n", "s ="),
 }
 NONE = {
@@ -54,7 +56,7 @@ def test_the_missing_name_is_found(case: str) -> None:
     source, start = CASES[case]
     need = _need(source)
     assert need is not None
-    assert need.start == start
+    assert need.starts == (start,)
     assert need.name in start.split()
 
 
@@ -63,8 +65,88 @@ def test_what_is_not_certain_counts_as_defined(case: str) -> None:
     assert _need(NONE[case]) is None
 
 
+SCRIPTS = {
+    "a variable": ("function f(x) {\n  $0\n  return s + x;\n}\n", ("const s =", "let s =", "var s =")),
+    "a loop's": ("function f(x) {\n  $0\n    x[k] = 1;\n  }\n}\n", ("for (let k",)),
+    "a loop's, as others are written": (
+        "function f(x) {\n  for(var i = 0; i < 2; i++) {\n  }\n  $0\n    x[k] = 1;\n  }\n}\n",
+        ("for(var k",),
+    ),
+    "in a method": (
+        "class A {\n  f(x) {\n    $0\n    return g(total);\n  }\n}\n",
+        ("const total =", "let total =", "var total ="),
+    ),
+}
+NO_SCRIPTS = {
+    "a global thing": "function f(x) {\n  $0\n  return document.body;\n}\n",
+    "a class": "function f(x) {\n  $0\n  return new Thing(x), Other;\n}\n",
+    "called": "function f(x) {\n  $0\n  return g(x);\n}\n",
+    "taken apart": "function f({a, b: c, ...d}, [e], g = 1) {\n  $0\n  return a + c + d + e + g;\n}\n",
+    "imported": "import s, {t as u} from 'x'\nfunction f() {\n  $0\n  return s + u;\n}\n",
+    "a handler's": "const f = async (x) => {\n  $0\n  try { x() } catch (e) { throw e }\n  for (const k of x) k\n}\n",
+    "keys": "function f(x) {\n  $0\n  return {s: x, ...x}\n}\n",
+    "set without being declared": "function f(x) {\n  $0\n  s = 1\n  return s\n}\n",
+}
+
+
+@pytest.mark.parametrize("language", ["javascript", "typescript", "typescriptreact"])
+@pytest.mark.parametrize("case", SCRIPTS)
+def test_scripts(case: str, language: str) -> None:
+    source, starts = SCRIPTS[case]
+    need = _need(source, language)
+    assert need is not None
+    assert need.starts == starts
+
+
+@pytest.mark.parametrize("language", ["javascript", "typescript"])
+@pytest.mark.parametrize("case", NO_SCRIPTS)
+def test_scripts_without_a_need(case: str, language: str) -> None:
+    assert _need(NO_SCRIPTS[case], language) is None
+
+
+def test_types() -> None:
+    source = "function f(x: A, y?: B): C<D> {\n  $0\n  const z: E = x as F;\n  return [y, z, s];\n}\n"
+    need = _need(source, "typescript")
+    assert need is not None
+    assert need.name == "s"
+
+
+JAVA = (
+    "class A {\n  long fld;\n  long f(List<Long> q) {\n    $0\n"
+    "    while (temp > 0) { q.get(temp); fld += Math.max(1, temp); }\n    return fld;\n  }\n}\n"
+)
+
+
+def test_java_needs_a_type() -> None:
+    need = _need(JAVA, "java")
+    assert need is not None
+    assert need.name == "temp"
+    assert "long temp =" in need.starts
+    assert _need(JAVA.replace("class A", "class A extends B"), "java") is None
+    assert _need(JAVA.replace("    $0", "    long temp = 1;\n    $0"), "java") is None
+    assert _need(JAVA.replace("temp", "TEMP"), "java") is None
+    for bound in ("for (int temp : q) {}", "g(temp -> 1);", "try {} catch (E temp) {}", "if (q instanceof X temp) {}"):
+        assert _need(JAVA.replace("    while", f"    {bound}\n    while"), "java") is None
+
+
+def test_what_broken_braces_hide_counts_as_defined() -> None:
+    source = "class A {\n  void f(int[] q) {\n    }}\n    int j = 0;\n    $0\n    q[j] = 1;\n    }\n  }\n"
+    assert _need(source, "java") is None
+
+
+def test_keywords_are_no_names() -> None:
+    source = "class A {\n  void f(int q) {\n    if (q == 1) {\n      q++;\n$0\n    else {\n      q--;\n    }\n  }\n}\n"
+    assert _need(source, "java") is None
+
+
+def test_a_java_loop() -> None:
+    need = _need("class A {\n  void f(int[] q) {\n    $0\n      q[j] = 1;\n    }\n  }\n}\n", "java")
+    assert need is not None
+    assert need.starts == ("for (int j =",)
+
+
 def test_other_languages_have_no_needs() -> None:
-    assert needed_definition("javascript", "function f() {\n", "\n  return s\n}\n", "  ") is None
+    assert _need("func f() {\n\t$0\n\treturn s\n}\n", "go") is None
 
 
 def test_long_functions_are_not_looked_through() -> None:
@@ -78,6 +160,6 @@ def test_any_text_is_looked_at(prefix: str, suffix: str) -> None:
     needed_definition("python", f"def f():\n{prefix}\n", f"\n{suffix}", "    ")
 
 
-def _need(source: str) -> Need | None:
+def _need(source: str, language_id: str = "python") -> Need | None:
     prefix, suffix = source.split("$0")
-    return needed_definition("python", prefix, suffix, prefix.rpartition("\n")[2])
+    return needed_definition(language_id, prefix, suffix, prefix.rpartition("\n")[2])

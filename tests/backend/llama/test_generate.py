@@ -247,6 +247,6 @@ def test_a_definition_that_leads_nowhere_is_dropped_as_a_whole() -> None:
 def test_a_definition_that_the_grammar_refuses_is_dropped(
     start: str, expected: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rethink, "needed_definition", lambda *_: Need("b", f" {start}".replace(" a", "a")))
+    monkeypatch.setattr(rethink, "needed_definition", lambda *_: Need("b", (f" {start}".replace(" a", "a"),)))
     text, ways_back, _, _ = decode({b"": [b"foo"], b"foo": [b"\n"]}, NEEDS_B, neighbours=())
     assert (text, ways_back) == ("foo", expected)

@@ -1,0 +1,71 @@
+"""Holes that have to open a block, or to close one: the file is broken without, and one line more makes it whole.
+
+Where the lines below a hole stand deeper than it and a closer there has no opener, small models write a finished
+statement. The file was broken before and is broken after, so no error is added; but the layout says what was meant, and
+one text that opens a block proves that the file can be whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from itertools import pairwise
+from typing import Final
+
+from fimble.syntax.languages import BlockStyle
+
+# What may stand in the hole to open a block, in one language or another, at the start of a line or behind a condition.
+OPENERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
+    BlockStyle.BRACES: (b"{", b"if (x) {", b"if x {", b") {"),
+    BlockStyle.END: (b"if x", b"if x; then", b"do"),
+}
+# What closes a block, or a call around one.
+CLOSERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
+    BlockStyle.BRACES: (b"}", b"});", b"})", b"};"),
+    BlockStyle.END: (b"end", b"fi", b"done"),
+}
+_ENDS_OF_OPENERS = (b"{", b"(", b"[", b":", b" then", b" do", b"=>", b"->")
+_TAB_COLUMNS = 4
+_DEFAULT_UNIT = 4
+_MAX_LINES = 40
+
+
+def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
+    """Whether the line below the cursor's is indented deeper than the cursor's line can be by what is above it.
+
+    `above` ends where the cursor's line begins, `head` is the line up to the cursor, `below` begins with its line end.
+    """
+    following = next((line for line in below.split(b"\n", _MAX_LINES)[:_MAX_LINES] if line.strip()), None)
+    lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
+    if following is None or (not head.strip() and not lines):
+        return False
+    if head.strip():
+        return _columns(following) > _columns(head)
+    last = lines[-1].rstrip()
+    deepest = _columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
+    return _columns(following) > deepest
+
+
+def indent_of_closer(above: bytes) -> bytes:
+    """What a line begins with that closes the block which the last line of `above` stands in."""
+    lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
+    if not lines:
+        return b""
+    n_columns = _columns(lines[-1])
+    if lines[-1].rstrip().endswith(_ENDS_OF_OPENERS):
+        n_columns += 1
+    opener = next((line for line in reversed(lines) if _columns(line) < n_columns), b"")
+    return opener[: len(opener) - len(opener.lstrip())]
+
+
+def _unit(lines: list[bytes]) -> int:
+    return min(_steps(lines), default=_DEFAULT_UNIT)
+
+
+def _steps(lines: list[bytes]) -> Iterator[int]:
+    columns = [_columns(line) for line in lines]
+    return (after - before for before, after in pairwise(columns) if after > before)
+
+
+def _columns(line: bytes) -> int:
+    expanded = line.expandtabs(_TAB_COLUMNS)
+    return len(expanded) - len(expanded.lstrip(b" "))

@@ -1,0 +1,78 @@
+"""Second thoughts: which endings are none, and how the answer is written anew."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.backend.decode.guard import guard_for
+from fimble.backend.decode.rethink import Anew, Rethinking, Step
+from fimble.core.flow import Constraint, LineMode, StopRules
+from fimble.syntax.parse import TreeCache
+
+
+def rethinking(source: str, language: str = "python", neighbours: tuple[str, ...] | None = ()) -> Rethinking:
+    prefix, suffix = source.split("$0")
+    hole = Constraint(language, prefix, suffix)
+    return Rethinking(StopRules(64, LineMode.SINGLE, neighbours=neighbours), hole, guard_for(hole, TreeCache()))
+
+
+def steps(*texts: str, second: int = 0) -> list[Step]:
+    """Tokens written, all as likely; at `second` another one was nearly so."""
+    return [Step(text, -0.1, -0.2 if at == second else -5.0) for at, text in enumerate(texts)]
+
+
+WRITTEN = steps("    ", "foo", "(", ")", second=1)
+PLAIN = "def f():\n$0\n    a()\n    b()\n"
+
+
+@pytest.mark.parametrize("left", ["", "  \n", "    a()", "    a()\n    b()"])
+def test_what_is_no_answer_branches_where_the_second_choice_was_likeliest(left: str) -> None:
+    assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) == Anew(1)
+
+
+@pytest.mark.parametrize("left", ["    foo()", "    a()\n    c()", "    a(), b()"])
+def test_answers_stay(left: str) -> None:
+    assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) is None
+
+
+def test_elsewhere_than_on_a_blank_line_everything_stays() -> None:
+    assert rethinking(PLAIN, neighbours=None).instead_of("", WRITTEN) is None
+    assert rethinking(PLAIN).instead_of("", []) is None
+
+
+def test_twice_at_most() -> None:
+    rethought = rethinking(PLAIN)
+    assert rethought.instead_of("", WRITTEN)
+    assert rethought.instead_of("", WRITTEN)
+    assert rethought.instead_of("", WRITTEN) is None
+
+
+def test_a_needed_name_is_asked_for_once_behind_the_indentation() -> None:
+    rethought = rethinking("def f(x):\n$0\n    return s\n")
+    assert rethought.instead_of("    foo()", WRITTEN) == Anew(1, ("s =",))
+    assert rethought.instead_of("    foo()", WRITTEN) is None
+
+
+def test_the_blanks_of_a_token_that_holds_both_stay() -> None:
+    rethought = rethinking("def f(x):\n$0\n    return s\n")
+    assert rethought.instead_of("    foo()", steps("   ", " foo", "()")) == Anew(1, (" s =",))
+
+
+def test_a_name_that_is_written_is_not_asked_for() -> None:
+    assert rethinking("def f(x):\n$0\n    return s\n").instead_of("    s = 1", steps("    s", " = 1")) is None
+    assert rethinking("def f(x):\n$0\n    return s\n").instead_of("    this = 1", steps("    this", " = 1")) is not None
+
+
+@pytest.mark.parametrize(
+    ("source", "closer"),
+    [
+        ("class A {\n  int b() {\n    return 1;\n  }\n$0\n", "}"),
+        ("class A {\n  int b() {\n    return 1;\n$0\n}\n", "  }"),
+        ("class A {\n  int b() {\n    return 1;\n  $0\n}\n", "}"),
+    ],
+)
+def test_where_nothing_is_left_a_closing_line_that_mends_the_file_is_the_answer(source: str, closer: str) -> None:
+    rethought = rethinking(source, "java")
+    assert rethought.instead_of("", WRITTEN) == Anew(0, (closer,))
+    assert rethought.instead_of("", WRITTEN) == Anew(1), "the same closer was tried again"
+    assert rethinking(source, "java").instead_of("    int c;", WRITTEN) is None
