@@ -84,6 +84,8 @@ def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -
     if len(needed) != 1:
         return None
     (name,) = needed
+    if re.search(rf"\b{re.escape(name)}\b[^=\n]*=(?!=)", around.above):  # in code that is broken by what is missing
+        return None
     starts = _starts(naming, name, {one.role for one in used if one.name == name}, around, indent)
     return Need(name, starts) if starts else None
 
@@ -152,7 +154,7 @@ def _names(tree: SyntaxTree, root: tree_sitter.Node, naming: Naming) -> Iterator
     waiting = [(root, Role.USED)]
     while waiting:
         node, role = waiting.pop()
-        if node.type in naming.identifiers:
+        if node.type in naming.identifiers and not node.is_missing:
             text = tree.text[node.start_byte : node.end_byte].decode("utf-8", "surrogatepass")
             yield _Name(text, node.start_byte, Role.BOUND if node.type in naming.bound_identifiers else role)
         below = [

@@ -47,6 +47,7 @@ NONE = {
     "outside of functions": "x = 1\n$0\nprint(s)\n",
     "nothing below": "def f(x):\n    $0\n",
     "another function below": "def f(x):\n    $0\n\ndef g():\n    return s\n",
+    "defined in what the hole breaks": "def f(x):\n    s = {\n        1: 2,\n$0\n    return s[x]\n",
     "named in a comment elsewhere": "# s is set by the framework\ndef f(x):\n    $0\n    return s\n",
 }
 
