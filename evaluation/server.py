@@ -43,9 +43,13 @@ _NO_TIMES = Timings(0.0, 0.0, 0.0, 0.0)
 class _Client(LanguageClient):
     """pygls' client, which can also end a server that does not leave."""
 
+    was_asked_to_exit = False
+
     async def end(self) -> None:
-        """Have the server's process ended, by force if need be."""
+        """Have the server's process ended, by force if need be; one that was asked to exit is waited for."""
         server = self._server
+        if server is not None and server.returncode is None and not self.was_asked_to_exit:
+            server.terminate()
         with contextlib.suppress(TimeoutError, RuntimeError):
             await asyncio.wait_for(self.stop(), _LEAVE_TIMEOUT_S)
         if server is not None and server.returncode is None:
@@ -146,8 +150,10 @@ class ServerReplay:
         msg_id = next(self._ids)
         answer = asyncio.wrap_future(self._client.protocol.send_request(method, params, msg_id=msg_id))
         try:
-            return await answer
+            # Shielded: pygls must be able to take the server's answer to a request that was cancelled.
+            return await asyncio.shield(answer)
         except asyncio.CancelledError:
+            answer.add_done_callback(_retrieve)
             self._client.cancel_request(types.CancelParams(msg_id))
             raise
         except RuntimeError as error:
@@ -186,6 +192,7 @@ async def open_server(settings: Settings, home: Path, workspace: Path) -> AsyncG
         yield ServerReplay(client, log)
         await asyncio.wait_for(client.shutdown_async(None), _LEAVE_TIMEOUT_S)
         client.exit(None)
+        client.was_asked_to_exit = True
     except (RuntimeError, TimeoutError) as error:
         _gone(log, error)
     finally:
@@ -230,6 +237,12 @@ def _gone(log: Path, error: BaseException) -> NoReturn:
     raise BackendError(
         "The language server has stopped answering.", mend=said[-1] if said else "See `fimble doctor`."
     ) from error
+
+
+def _retrieve(answer: asyncio.Future[Any]) -> None:
+    """Nobody waits for it any more; asyncio would call that an oversight."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _no_answer(_params: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import dataclasses
 import json
 from collections.abc import AsyncGenerator
@@ -78,6 +79,22 @@ async def test_answers_come_with_what_they_cost(tmp_path: Path) -> None:
         nothing = await target.complete(asking("x = \n", 4, version=3))
         assert isinstance(nothing, Rejection)
         assert nothing.reason is RejectReason.EMPTY
+
+
+@pytest.mark.e2e
+async def test_a_cancelled_request_leaves_the_connection_whole(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path, **{"a = ": "1"}) as target:
+        for version in range(1, 6):
+            asking_now = asyncio.ensure_future(target.complete(asking("a = \n", 4, version)))
+            await asyncio.sleep(0)
+            asking_now.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asking_now
+        await target.follow_up(0.0)
+        assert isinstance(await target.complete(asking("a = \n", 4, 6)), Completion)
+    assert not [record.message for record in caplog.records if record.levelname in ("ERROR", "WARNING")]
 
 
 @pytest.mark.e2e
