@@ -13,7 +13,7 @@ import os
 import sys
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from lsprotocol import types
 from pygls.lsp.client import LanguageClient
@@ -43,7 +43,15 @@ _NO_TIMES = Timings(0.0, 0.0, 0.0, 0.0)
 class _Client(LanguageClient):
     """pygls' client, which can also end a server that does not leave."""
 
-    was_asked_to_exit = False
+    def __init__(self) -> None:
+        super().__init__("fimble-replay", "1")
+        self.was_asked_to_exit = False
+        self.is_gone = asyncio.Event()
+
+    async def server_exit(self, server: asyncio.subprocess.Process) -> None:
+        """As pygls calls it: the process has ended."""
+        del server
+        self.is_gone.set()
 
     async def end(self) -> None:
         """Have the server's process ended, by force if need be; one that was asked to exit is waited for."""
@@ -62,7 +70,7 @@ class ServerReplay:
 
     policy = ClientPolicy(debounce_ms=0.0, cancels=True)
 
-    def __init__(self, client: LanguageClient, log: Path) -> None:
+    def __init__(self, client: _Client, log: Path) -> None:
         """Drive a server that is ready; `log` is what it writes of its troubles."""
         self._client = client
         self._log = log
@@ -148,16 +156,22 @@ class ServerReplay:
 
     async def _request(self, method: str, params: Any) -> Any:
         msg_id = next(self._ids)
-        answer = asyncio.wrap_future(self._client.protocol.send_request(method, params, msg_id=msg_id))
+        # pygls gives up the requests that wait when the server ends; one sent after that would wait for ever.
+        gone = asyncio.ensure_future(self._client.is_gone.wait())
         try:
-            # Shielded: pygls must be able to take the server's answer to a request that was cancelled.
-            return await asyncio.shield(answer)
-        except asyncio.CancelledError:
+            answer = asyncio.wrap_future(self._client.protocol.send_request(method, params, msg_id=msg_id))
             answer.add_done_callback(_retrieve)
+            await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if answer.done():
+                return answer.result()
+        except asyncio.CancelledError:
             self._client.cancel_request(types.CancelParams(msg_id))
             raise
-        except RuntimeError as error:
-            _gone(self._log, error)
+        except (RuntimeError, OSError) as error:
+            raise _gone(self._log) from error
+        finally:
+            gone.cancel()
+        raise _gone(self._log)
 
 
 @contextlib.asynccontextmanager
@@ -167,7 +181,7 @@ async def open_server(settings: Settings, home: Path, workspace: Path) -> AsyncG
     Raises:
         BackendError: it does not start, or has no model.
     """
-    client = _Client("fimble-replay", "1")
+    client = _Client()
     states: asyncio.Queue[Any] = asyncio.Queue()
 
     def note(status: Any) -> None:
@@ -193,8 +207,8 @@ async def open_server(settings: Settings, home: Path, workspace: Path) -> AsyncG
         await asyncio.wait_for(client.shutdown_async(None), _LEAVE_TIMEOUT_S)
         client.exit(None)
         client.was_asked_to_exit = True
-    except (RuntimeError, TimeoutError) as error:
-        _gone(log, error)
+    except (RuntimeError, OSError) as error:
+        raise _gone(log) from error
     finally:
         await client.end()
 
@@ -232,11 +246,10 @@ async def _until_ready(states: asyncio.Queue[Any]) -> None:
                 raise BackendError(status.message, mend=getattr(status, "mend", ""))
 
 
-def _gone(log: Path, error: BaseException) -> NoReturn:
+def _gone(log: Path) -> BackendError:
+    """What to say of a server that has ended, with the last line of its log."""
     said = log.read_text("utf-8", errors="replace").strip().splitlines() if log.exists() else []
-    raise BackendError(
-        "The language server has stopped answering.", mend=said[-1] if said else "See `fimble doctor`."
-    ) from error
+    return BackendError("The language server has stopped answering.", mend=said[-1] if said else "See `fimble doctor`.")
 
 
 def _retrieve(answer: asyncio.Future[Any]) -> None:

@@ -114,12 +114,14 @@ async def test_a_trace_is_typed_at_the_server(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
-async def test_a_server_that_dies_ends_the_replay_with_a_message(tmp_path: Path) -> None:
+@pytest.mark.parametrize("pause_s", [0.0, 0.5])  # before and after the client has noticed
+async def test_a_server_that_dies_ends_the_replay_with_a_message(pause_s: float, tmp_path: Path) -> None:
     async def ask_a_dead_one() -> None:
         async with serving(tmp_path) as target:
             for child in psutil.Process().children(recursive=True):
                 if "fimble.cli.serve" in child.cmdline():
                     child.kill()
+            await asyncio.sleep(pause_s)
             await target.complete(asking("x = \n", 4))
 
     with pytest.raises(BackendError, match="stopped answering"):
