@@ -83,8 +83,9 @@ def _scratch_progress(
     """pip says nothing that a program could read; the growing file does."""
 
     def report() -> None:
-        largest = max((_size_bytes(path) for path in scratch.rglob("*")), default=0)
-        on_bytes(done_bytes + min(largest, part_bytes), total_bytes)
+        # os.walk, for it passes over folders that pip removes meanwhile; rglob would fail.
+        sizes = (_size_bytes(Path(folder, name)) for folder, _, names in os.walk(scratch) for name in names)
+        on_bytes(done_bytes + min(max(sizes, default=0), part_bytes), total_bytes)
 
     return report
 

