@@ -25,6 +25,7 @@ from fimble.evaluation.targets import BackendName, Subject
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
 @click.option("--syntax", "syntax_only", is_flag=True, help="Only time the judging of pieces by syntax; no model runs.")
+@click.option("--growth", "growth_only", is_flag=True, help="Only measure how cost grows: file, context, clients.")
 @click.option("--skip-replay", is_flag=True, help="Score the sets only.")
 def bench(
     table_name: str,
@@ -34,6 +35,7 @@ def bench(
     page: Path,
     render_only: bool,
     syntax_only: bool,
+    growth_only: bool,
     skip_replay: bool,
 ) -> None:
     """Run the standard table and write docs/benchmarks.md. The sets are looked for in $FIMBLE_DATA or ../shared/data.
@@ -50,7 +52,9 @@ def bench(
         return
     settings = settings_for(model_id)
     pictures = page.parent / "images" / "benchmarks"
-    if not render_only:
+    if growth_only:
+        _measure_growth(settings, baselines, pictures)
+    elif not render_only:
         weights = weights_name(settings)
         names: tuple[BackendName, ...] = backends or get_args(BackendName)
         runs: dict[str, Run] = {}
@@ -82,6 +86,20 @@ def bench(
     click.echo(f"written: {page}")
 
 
+def _measure_growth(settings: Settings, baselines: Path, pictures: Path) -> None:
+    from fimble.evaluation import growth, machine
+    from fimble.evaluation.plots import plot_growth
+
+    with progress_bar(len(growth.FILE_LINES) + len(growth.CHUNK_TOKENS) + len(growth.N_CLIENTS)) as advance:
+        points = asyncio.run(
+            growth.measure(
+                settings, lambda of: _opener("fimble", of)(), lambda point: advance(f"{point.kind} {point.x}")
+            )
+        )
+    growth.save(baselines / "growth.json", points, machine.describe_machine(), settings.config.model.id)
+    plot_growth(points, pictures)
+
+
 def _show_syntax_costs(table_name: str) -> None:
     from fimble.evaluation import bench as standard
     from fimble.evaluation.judging import judging_costs
@@ -105,6 +123,7 @@ def _opener(name: BackendName, settings: Settings) -> Callable[[], AbstractAsync
 
 def _write_page(table_name: str, baselines: Path, page: Path, pictures: Path) -> None:
     from fimble.evaluation import bench as standard
+    from fimble.evaluation import growth
     from fimble.evaluation.render import benchmarks_page
     from fimble.evaluation.replay_summary import load_replay
     from fimble.evaluation.results import load_run, write_atomically
@@ -115,6 +134,8 @@ def _write_page(table_name: str, baselines: Path, page: Path, pictures: Path) ->
     runs = [load_run(path) for path in paths if path.exists()]
     replay_file = standard.replay_path(baselines, table)
     replay_config, summaries = load_replay(replay_file) if replay_file.exists() else (None, [])
+    growth_file = baselines / "growth.json"
+    grown = growth.load(growth_file) if growth_file.exists() else None
     plots = [os.path.relpath(path, page.parent) for path in sorted(pictures.glob("*.svg"))]
     command = f"fimble bench --table {table_name}"
-    write_atomically(page, benchmarks_page(runs, replay_config, summaries, plots, command))
+    write_atomically(page, benchmarks_page(runs, replay_config, summaries, grown, plots, command))

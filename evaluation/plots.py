@@ -8,12 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from fimble.core.errors import FimbleError
+from fimble.evaluation.growth import Point
 from fimble.evaluation.replay import TraceReplay
 from fimble.evaluation.results import RecordResult, Run
 from fimble.evaluation.sets import WHOLE
 from fimble.evaluation.summary import ALL_LANGUAGES, rows
 
 _METRIC = "em"
+GROWTH_LABELS = {
+    "file_lines": "lines of the file",
+    "chunk_tokens": "tokens that code from elsewhere may take",
+    "clients": "clients typing at once",
+}
 
 
 def plot_runs(runs: Mapping[str, Run], folder: Path) -> list[Path]:
@@ -87,6 +93,32 @@ def plot_replays(replays: Mapping[str, Sequence[TraceReplay]], folder: Path) -> 
         _distribution(pyplot, latencies, "keystroke to answer, ms", folder / "replay-latency.svg", log=True),
         _distribution(pyplot, shares, "prompt tokens reused, %", folder / "replay-reuse.svg", log=False),
     ]
+
+
+def plot_growth(points: Sequence[Point], folder: Path) -> list[Path]:
+    """Waiting times over the file's length, the code from elsewhere, and the clients at once; memory over the last.
+
+    Raises:
+        FimbleError: matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    drawn: list[Path] = []
+    for kind, label in GROWTH_LABELS.items():
+        of_kind = [point for point in points if point.kind == kind]
+        figure, axes = pyplot.subplots(figsize=(6.0, 3.5))
+        xs = [point.x for point in of_kind]
+        axes.plot(xs, [point.cold_ms for point in of_kind], "o-", label="first answer in a new place")
+        axes.plot(xs, [point.typing_p95_ms for point in of_kind], "s-", label="next keys, p95")
+        axes.plot(xs, [point.typing_p50_ms for point in of_kind], "^-", label="next keys, p50")
+        if kind == "file_lines":
+            axes.set_xscale("log")
+        axes.set_ylim(bottom=0)
+        axes.set_xlabel(label)
+        axes.set_ylabel("ms")
+        axes.grid(visible=True, alpha=0.3)
+        axes.legend()
+        drawn.append(_save(pyplot, figure, folder / f"growth-{kind.replace('_', '-')}.svg"))
+    return drawn
 
 
 def _exact_match(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:

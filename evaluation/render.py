@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fimble.evaluation.growth import Point
 from fimble.evaluation.metrics import BY_NAME
+from fimble.evaluation.plots import GROWTH_LABELS
 from fimble.evaluation.replay_summary import ReplaySummary, summary_lines
 from fimble.evaluation.report import counted, interval
 from fimble.evaluation.results import Run
@@ -30,6 +32,7 @@ def benchmarks_page(
     runs: Sequence[Run],
     replay_config: Mapping[str, Any] | None,
     summaries: Sequence[ReplaySummary],
+    grown: tuple[Mapping[str, Any], Sequence[Point]] | None,
     plots: Sequence[str],
     command: str,
 ) -> str:
@@ -44,6 +47,8 @@ def benchmarks_page(
         parts += ["## Cost of one answer", _cost(runs)]
     if summaries:
         parts += ["## Replay", _replay(replay_config or {}, summaries)]
+    if grown:
+        parts += ["## How cost grows", _growth(*grown)]
     if plots:
         parts += ["## Plots", "\n".join(f"![{Path(plot).stem}]({plot})" for plot in plots)]
     parts += ["## What to keep in mind", _CAVEATS]
@@ -178,4 +183,26 @@ def _replay(config: Mapping[str, Any], summaries: Sequence[ReplaySummary]) -> st
         "|---" * (len(summaries) + 1) + "|",
         *(f"| {name} | {' | '.join(cells)} |" for name, cells in summary_lines(summaries)),
     ]
+    return "\n".join(lines)
+
+
+def _growth(made: Mapping[str, Any], points: Sequence[Point]) -> str:
+    machine = made["machine"]
+    lines = [
+        "`fimble bench --growth`: lines of this project's own files are typed anew at the language server, 150 ms",
+        "between keys. Cold is the first answer in a place never seen (asked for by hand in the middle rows, so that",
+        "everything is read); memory is that of all servers and the one model process.",
+        "",
+        f"Model {made['model']}, {machine['cpu']}, {machine['n_cores_usable']} cores, commit {machine['commit']}.",
+        "",
+        "| | | cold, ms | next keys p50, ms | p95, ms | prompt tokens | evaluated a key | memory, MiB |",
+        "|---" * 8 + "|",
+    ]
+    for point in points:
+        cells = (point.cold_ms, point.typing_p50_ms, point.typing_p95_ms, float(point.n_prompt_tokens))
+        numbers = " | ".join(f"{value:.0f}" for value in cells)
+        lines.append(
+            f"| {GROWTH_LABELS[point.kind]} | {point.x:,} | {numbers} | {point.n_evaluated_mean:.1f}"
+            f" | {point.memory_mib:.0f} |"
+        )
     return "\n".join(lines)
