@@ -20,7 +20,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.catalog import Catalog, load_catalog
 from fimble.backend.catalog.fit import explain, read_hardware, recommend
 from fimble.backend.catalog.store import ModelStore
 from fimble.core.errors import FimbleError
@@ -162,13 +162,21 @@ def _speed(settings: Settings) -> Finding:
     steps = ", ".join(f"{n_tokens} tokens {cost:.0f} ms" for n_tokens, cost in step_ms.items())
     detail = (
         f"reads {facts['prefill_tokens_per_s']:.0f} tokens/s, writes {1000 / step_ms[1]:.0f} tokens/s with "
-        f"{n_threads} threads ({steps}); a line of {_N_LINE_TOKENS} tokens takes about {line_ms:.0f} ms once warm"
+        f"{n_threads} threads ({steps}); a line of {_N_LINE_TOKENS} tokens takes about {line_ms:.0f} ms once warm. "
+        f"{_fitting(load_catalog(), line_ms / path.stat().st_size)}"
     )
     if line_ms <= _COMFORT_MS:
         return Finding("speed", "ok", detail, facts=facts)
     return Finding(
         "speed", "note", detail, f"Slower than {_COMFORT_MS:.0f} ms: a smaller model will feel better.", facts
     )
+
+
+def _fitting(catalog: Catalog, ms_per_byte: float) -> str:
+    """Which models would write a line in time. Reading the weights is what a token costs, so the size decides."""
+    sized = [(entry.id, entry.size_bytes * ms_per_byte) for entry in catalog.entries if entry.size_bytes]
+    fitting = [f"{name} ({cost:.0f} ms)" for name, cost in sized if cost <= _COMFORT_MS]
+    return f"Within {_COMFORT_MS:.0f} ms here, by size: {', '.join(fitting) or 'no model of the catalog'}"
 
 
 def _probe(module: str, arguments: list[str]) -> dict[str, Any]:

@@ -37,6 +37,9 @@ class HostOptions:
     linger_s: float = _option(300.0, "Seconds the model process stays after its last client has gone.", minimum=0)
     idle_unload_s: float = _option(1800.0, "Seconds without a request after which weights leave memory.", minimum=1)
     load_timeout_s: float = _option(180.0, "Seconds a model may take to load.", minimum=1)
+    niceness: int = _option(
+        2, "By how much the model process yields to other programs, the editor among them; 0 to 19.", minimum=0
+    )
     memory_limit_mb: int = _option(0, "Address space the model process may take, in MiB; 0 sets no limit.", minimum=0)
 
 

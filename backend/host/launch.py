@@ -129,6 +129,7 @@ def _start(where: HostPlaces, options: HostOptions) -> subprocess.Popen[bytes]:
         "linger_s": options.linger_s,
         "idle_unload_s": options.idle_unload_s,
         "memory_limit_mb": options.memory_limit_mb,
+        "niceness": options.niceness,
     }
     command = [sys.executable, "-P", "-m", "fimble.backend.host.worker"]
     command += ["--socket", str(where.socket), "--options", json.dumps(wire)]

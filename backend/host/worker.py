@@ -131,10 +131,11 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point of the model process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=Path, required=True)
-    parser.add_argument("--options", required=True, help="JSON: linger_s, idle_unload_s, memory_limit_mb")
+    parser.add_argument("--options", required=True, help="JSON: linger_s, idle_unload_s, memory_limit_mb, niceness")
     arguments = parser.parse_args(argv)
     options: dict[str, Any] = json.loads(arguments.options)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    os.nice(options["niceness"])
     if options["memory_limit_mb"]:
         limit_bytes = int(options["memory_limit_mb"]) * _MIB
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,6 +19,30 @@ def finding(monkeypatch: pytest.MonkeyPatch, **options: object) -> dict[str, Any
     monkeypatch.setattr(doctor_module, "load_settings", lambda: settings)
     done = CliRunner().invoke(doctor_module.doctor, ["--json", "--quick"])
     return {one["name"]: one for one in json.loads(done.stdout)["findings"]}["syntax"]
+
+
+@pytest.mark.parametrize(
+    ("ms_per_token", "said"),
+    [
+        (20.0, ["qwen2.5-coder-0.5b (160 ms)"]),
+        (8.0, ["qwen2.5-coder-0.5b (64 ms)", "qwen2.5-coder-1.5b (146 ms)"]),
+        (60.0, ["no model of the catalog"]),
+    ],
+)
+def test_models_that_write_a_line_in_time_are_named(
+    ms_per_token: float, said: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    weights = tmp_path / "it.gguf"
+    with weights.open("wb") as file:
+        file.truncate(491_400_064)  # as large as the default model's, and empty
+    steps = {"1": ms_per_token, "2": ms_per_token, "4": ms_per_token, "8": ms_per_token}
+    facts = {"prefill_tokens_per_s": 200.0, "step_ms": steps}
+    monkeypatch.setattr(doctor_module, "_probe", lambda module, arguments: facts)
+    monkeypatch.setattr(doctor_module.ModelStore, "resolve", lambda store, name: weights)
+    found = doctor_module._speed(load_settings(environ={}))
+    fitting = found.detail.partition("by size: ")[2]
+    assert all(one in fitting for one in said)
+    assert ("1.5b" in fitting) == any("1.5b" in one for one in said)
 
 
 @pytest.fixture(autouse=True)

@@ -186,6 +186,14 @@ async def test_weights_leave_memory_when_idle(model_path: Path, paths: Paths) ->
     await backend.aclose()
 
 
+async def test_the_process_yields_to_other_programs(model_path: Path, paths: Paths) -> None:
+    backend = make(model_path, paths, replace(OPTIONS, niceness=7))
+    await backend.describe()
+    (process,) = host_processes(paths)
+    assert process.nice() == os.nice(0) + 7
+    await backend.aclose()
+
+
 async def test_too_little_memory_is_a_sentence(model_path: Path, paths: Paths) -> None:
     backend = make(model_path, paths, replace(OPTIONS, memory_limit_mb=600))
     with pytest.raises((ModelError, BackendError)) as caught:
