@@ -33,6 +33,7 @@ from fimble.core.flow import (
 from fimble.core.position import ByteOffset, ByteRange, CharIndex, TextIndex, Utf16Column
 from fimble.engine.settings import Settings
 from fimble.evaluation.replay import ClientPolicy
+from fimble.syntax.parse import common_prefix_length, common_suffix_length
 
 _SERVER = (sys.executable, "-P", "-m", "fimble.cli.serve", "--stdio", "--log-level", "warning", "--log-file")
 _READY_TIMEOUT_S = 300.0
@@ -215,8 +216,10 @@ async def open_server(settings: Settings, home: Path, workspace: Path) -> AsyncG
 
 def change_between(old: str, new: str) -> types.TextDocumentContentChangePartial:
     """One edit, in UTF-16, that makes `new` of `old`."""
-    n_before = _n_same(old, new, min(len(old), len(new)))
-    n_after = _n_same(old[::-1], new[::-1], min(len(old), len(new)) - n_before)
+    # Four bytes for every character, so that lengths in bytes are lengths in characters.
+    wide_old, wide_new = (text.encode("utf-32-le", "surrogatepass") for text in (old, new))
+    n_before = common_prefix_length(wide_old, wide_new) // 4
+    n_after = common_suffix_length(wide_old, wide_new, 4 * (min(len(old), len(new)) - n_before)) // 4
     # A place between \r and \n cannot be told: it counts as before both.
     if n_before and old[n_before - 1] == "\r":
         n_before -= 1
@@ -225,18 +228,6 @@ def change_between(old: str, new: str) -> types.TextDocumentContentChangePartial
     index = TextIndex(old)
     start, end = (_position(index, index.to_byte(CharIndex(at))) for at in (n_before, len(old) - n_after))
     return types.TextDocumentContentChangePartial(types.Range(start, end), new[n_before : len(new) - n_after])
-
-
-def _n_same(one: str, other: str, most: int) -> int:
-    """How many characters at the head of both are the same, `most` at most. Halves what is open: files are long."""
-    n_same = 0
-    while n_same < most:
-        middle = (n_same + most + 1) // 2
-        if one[n_same:middle] == other[n_same:middle]:
-            n_same = middle
-        else:
-            most = middle - 1
-    return n_same
 
 
 async def _until_ready(states: asyncio.Queue[Any]) -> None:

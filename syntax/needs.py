@@ -18,11 +18,11 @@ import tree_sitter
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
 from fimble.syntax.naming import NAMING, Naming, Role
+from fimble.syntax.openers import columns
 from fimble.syntax.parse import SyntaxTree, parse
 
 _MAX_LINES: Final = 300
 _MAX_WORK_UNITS: Final = 800
-_TAB_COLUMNS: Final = 8
 _PYTHON_BUILTINS: Final = frozenset(dir(builtins)) | {"__file__", "__class__"}
 _BROWSER: Final = frozenset({"NaN", "Infinity", "arguments", "window", "document", "event", "name", "location", "self"})
 # A line without indentation that goes on with what is above it, or says nothing.
@@ -107,7 +107,7 @@ def _starts(naming: Naming, name: str, roles: set[Role], around: _Around, indent
     if Role.CALLED in roles:
         return ()
     following = next(line for line in around.below.splitlines() if line.strip())
-    opens_block = _columns(following) > _columns(indent)
+    opens_block = columns(following.encode("utf-8", "surrogatepass")) > columns(indent.encode())
     text = around.above + around.below
     if naming.language == "python":
         return (f"for {name} in" if opens_block else f"{name} =",)
@@ -163,8 +163,3 @@ def _names(tree: SyntaxTree, root: tree_sitter.Node, naming: Naming) -> Iterator
             if (child_role := naming.role_of(node.type, node.field_name_for_child(at), role)) is not None
         ]
         waiting.extend(reversed(below))
-
-
-def _columns(line: str) -> int:
-    expanded = line.expandtabs(_TAB_COLUMNS)
-    return len(expanded) - len(expanded.lstrip(" "))

@@ -39,10 +39,10 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
     if following is None or (not head.strip() and not lines):
         return False
     if head.strip():
-        return _columns(following) > _columns(head)
+        return columns(following) > columns(head)
     last = lines[-1].rstrip()
-    deepest = _columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
-    return _columns(following) > deepest
+    deepest = columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
+    return columns(following) > deepest
 
 
 def indent_of_closer(above: bytes) -> bytes:
@@ -50,10 +50,10 @@ def indent_of_closer(above: bytes) -> bytes:
     lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
     if not lines:
         return b""
-    n_columns = _columns(lines[-1])
+    n_columns = columns(lines[-1])
     if lines[-1].rstrip().endswith(_ENDS_OF_OPENERS):
         n_columns += 1
-    opener = next((line for line in reversed(lines) if _columns(line) < n_columns), b"")
+    opener = next((line for line in reversed(lines) if columns(line) < n_columns), b"")
     return opener[: len(opener) - len(opener.lstrip())]
 
 
@@ -62,10 +62,10 @@ def _unit(lines: list[bytes]) -> int:
 
 
 def _steps(lines: list[bytes]) -> Iterator[int]:
-    columns = [_columns(line) for line in lines]
-    return (after - before for before, after in pairwise(columns) if after > before)
+    return (after - before for before, after in pairwise(map(columns, lines)) if after > before)
 
 
-def _columns(line: bytes) -> int:
+def columns(line: bytes) -> int:
+    """Width of a line's indentation."""
     expanded = line.expandtabs(_TAB_COLUMNS)
     return len(expanded) - len(expanded.lstrip(b" "))

@@ -175,7 +175,9 @@ class Generation:
                 break
             back = self._try(choice.token)
             if back is None:
-                second = next((other for other in choices if other.token not in self._ends), None)
+                # A second look at the vocabulary, for each token: only where it may be gone back to.
+                seconds = choices if self._rethinking.something_is_wanted else ()
+                second = next((other for other in seconds if other.token not in self._ends), None)
                 return _Chosen(choice.token, choice.logprob, second.logprob if second else -math.inf)
             if back.n_tokens:
                 return back
