@@ -23,7 +23,10 @@ from rich.table import Table
 from fimble.backend.catalog.catalog import Catalog, load_catalog
 from fimble.backend.catalog.fit import explain, read_hardware, recommend
 from fimble.backend.catalog.store import ModelStore
-from fimble.core.errors import FimbleError
+from fimble.backend.decode.user_grammar import require_usable
+from fimble.core.errors import FimbleError, InputError
+from fimble.core.flow import UserGrammar
+from fimble.engine.grammars import FOLDER, UserGrammars
 from fimble.engine.settings import Settings, load_settings
 from fimble.engine.wiring import build_engine
 from fimble.syntax.grammar import grammar_for
@@ -58,7 +61,7 @@ class Finding:
 def doctor(as_json: bool, quick: bool) -> None:
     """Check the installation, the model and this machine's speed."""
     settings = load_settings()
-    checks: list[Callable[[Settings], Finding]] = [_settings, _build, _hardware, _syntax, _weights, _model]
+    checks: list[Callable[[Settings], Finding]] = [_settings, _build, _hardware, _syntax, _grammars, _weights, _model]
     if not quick:
         checks.append(_speed)
     findings: list[Finding] = []
@@ -124,6 +127,23 @@ def _syntax(settings: Settings) -> Finding:
         return Finding("syntax", "ok", "Switched off but for ends (`completion.syntax_check_percent` is 0).")
     checked = ", ".join(language.name for language in known if language.qualified)
     return Finding("syntax", "ok", f"every piece of a completion is checked in {checked}")
+
+
+def _grammars(settings: Settings) -> Finding:
+    """Grammars of the user's own, in the folder that doctor is called in."""
+    del settings
+    found = UserGrammars(Path.cwd()).all_files()
+    for file, kind in found:
+        try:
+            require_usable(UserGrammar(kind, file.read_text("utf-8")))
+        except (OSError, UnicodeDecodeError) as error:
+            return Finding("grammars", "note", f"{file.name} cannot be read: {error}", "Correct it, or take it away.")
+        except InputError as error:
+            return Finding("grammars", "note", f"{file.name}: {error.message}", error.mend)
+    names = ", ".join(file.name for file, _ in found)
+    return Finding(
+        "grammars", "ok", f"{names} ({FOLDER})" if found else f"none of your own ({FOLDER}; docs/grammars.md)"
+    )
 
 
 def _weights(settings: Settings) -> Finding:

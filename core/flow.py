@@ -139,17 +139,35 @@ class StopRules:
     time_box_ms: float | None = None
 
 
+class GrammarKind(StrEnum):
+    """How a grammar of the user's own is written."""
+
+    LARK = "lark"
+    GBNF = "gbnf"
+    JSON_SCHEMA = "json_schema"
+
+
+@dataclass(frozen=True, slots=True)
+class UserGrammar:
+    """A grammar that a whole file follows."""
+
+    kind: GrammarKind
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class Constraint:
     """The text around the hole, for decoding that keeps the file's syntax whole.
 
     `left_share` is the share of the request's time that judging every piece may take; at 0 only ends are judged.
+    `user_grammar` judges pieces in place of the language's own, where the text before the cursor follows it.
     """
 
     language_id: str
     prefix: str
     suffix: str
     left_share: float = 0.0
+    user_grammar: UserGrammar | None = None
 
 
 @dataclass(frozen=True, slots=True)

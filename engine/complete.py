@@ -34,6 +34,7 @@ from fimble.engine import gate
 from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.explain import Explanation, explain
 from fimble.engine.flight import write
+from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer
 from fimble.engine.shape import Shaped, shape
@@ -80,12 +81,13 @@ class Engine:
         sink: EventSink,
         clock: Clock,
         upkeep: SourceUpkeep | None = None,
+        grammars: UserGrammars | None = None,
     ) -> None:
         """Use `wiring.build_engine` to get one with real parts."""
         self._upkeep = upkeep
         self._config = config
         self._backend = backend
-        self._prompting = Prompting(backend, config)
+        self._prompting = Prompting(backend, config, grammars or UserGrammars(None))
         self._sources = tuple(sources)
         self._reporter = Reporter(sink, clock, config.model.adapter)
         self._node_kinds = NodeKinds()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from fimble.context.prompt.assemble import assemble
 from fimble.context.prompt.budget import COLD_SIZES
@@ -16,6 +17,7 @@ from fimble.context.prompt.fim import choose_family
 from fimble.core.config import Config, PromptOptions
 from fimble.core.flow import CompletionRequest, Context, GenerationStats, ModelInfo, Prompt, Trigger
 from fimble.core.ports import ModelBackend
+from fimble.engine.grammars import UserGrammars
 from fimble.engine.stopping import stop_rules
 
 # Two cores without a GPU (docs/LOG.md); what this machine does replaces it after the first prompt.
@@ -50,8 +52,9 @@ class Pace:
 class Prompting:
     """Makes prompts for one backend."""
 
-    def __init__(self, backend: ModelBackend, config: Config) -> None:
+    def __init__(self, backend: ModelBackend, config: Config, grammars: UserGrammars) -> None:
         """Nothing is asked yet."""
+        self._grammars = grammars
         self._backend = backend
         self._tokenizer = CachingTokenizer(backend)
         self._config = config
@@ -88,7 +91,8 @@ class Prompting:
         if prompt.constraint is None:
             return prompt
         left_share = self._config.completion.syntax_check_percent / 100.0
-        return replace(prompt, constraint=replace(prompt.constraint, left_share=left_share))
+        grammar = self._grammars.grammar_of(Path(context.path), context.prefix + context.suffix)
+        return replace(prompt, constraint=replace(prompt.constraint, left_share=left_share, user_grammar=grammar))
 
 
 def _reduced(options: PromptOptions) -> Sequence[PromptOptions]:

@@ -16,6 +16,7 @@ from fimble.core.flow import Event
 from fimble.core.ports import EventSink, ModelBackend
 from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
+from fimble.engine.grammars import UserGrammars
 from fimble.engine.settings import Settings
 
 _SCRIPTED = "scripted:"
@@ -44,7 +45,13 @@ def build_engine(
         activity=Activity() if in_editor else None,
     )
     return Engine(
-        settings.config, backend or build_backend(settings), sources, sink or _NoSink(), SystemClock(), sources
+        settings.config,
+        backend or build_backend(settings),
+        sources,
+        sink or _NoSink(),
+        SystemClock(),
+        sources,
+        UserGrammars(workspace),
     )
 
 

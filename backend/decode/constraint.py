@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fimble.backend.decode.user_grammar import GrammarViability, viability_by
 from fimble.core.flow import Constraint
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.viable import Viability, viability_for
@@ -37,7 +38,7 @@ class LeftConstraint:
         self._trees = trees
         self._clock_ms = clock_ms or (lambda: time.perf_counter() * 1000.0)
         self._started_ms = self._clock_ms()
-        self._viability: Viability | None = None
+        self._viability: Viability | GrammarViability | None = None
         self._is_open = self._constraint is not None
         self._pieces: list[bytes] = []
         self._n_judged = 0
@@ -54,8 +55,13 @@ class LeftConstraint:
         if len(constraint.prefix) + len(constraint.suffix) > _MAX_TEXT_BYTES:
             self._is_open = False
             return
-        self._viability = viability_for(constraint.language_id, constraint.prefix, constraint.suffix, trees=self._trees)
-        self._is_open = self._viability is not None and self._viability.left_constraint.is_on
+        by_user = viability_by(constraint.user_grammar, constraint.prefix) if constraint.user_grammar else None
+        if by_user is not None:
+            self._viability = by_user
+        else:
+            language_id, prefix, suffix = constraint.language_id, constraint.prefix, constraint.suffix
+            self._viability = viability = viability_for(language_id, prefix, suffix, trees=self._trees)
+            self._is_open = viability is not None and viability.left_constraint.is_on
         self._spend(self._started_ms)
 
     @property
@@ -100,7 +106,7 @@ class LeftConstraint:
             self.spent_ms <= constraint.left_share * (self._clock_ms() - self._started_ms)
         )
 
-    def _find_first_refused(self, viability: Viability, piece: bytes) -> Refusal:
+    def _find_first_refused(self, viability: Viability | GrammarViability, piece: bytes) -> Refusal:
         """The first piece that is wrong: `piece`, or one of those before it that were not judged."""
         unjudged = self._pieces[self._n_judged :]
         for _ in unjudged:

@@ -17,6 +17,7 @@ from fimble.core import errors
 from fimble.core.flow import (
     Constraint,
     GenerationStats,
+    GrammarKind,
     LineMode,
     ModelInfo,
     Prompt,
@@ -24,10 +25,11 @@ from fimble.core.flow import (
     StopRules,
     Token,
     TokenId,
+    UserGrammar,
 )
 
 # Part of the socket's name: a client never talks to a host of another protocol. Raise it with every change here.
-PROTOCOL_VERSION = 3
+PROTOCOL_VERSION = 4
 _LENGTH = struct.Struct(">I")
 _MAX_CONSTRAINT_CHARS = 400_000
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -112,10 +114,17 @@ def prompt_from_wire(wire: Frame) -> Prompt:
         tokens=tuple(wire["tokens"]),
         segments=(),
         stop=StopRules(**stop),
-        constraint=Constraint(**wire["constraint"]) if wire["constraint"] else None,
+        constraint=_constraint_from_wire(wire["constraint"]) if wire["constraint"] else None,
         first_choice=wire["first_choice"],
         heals=wire["heals"],
     )
+
+
+def _constraint_from_wire(wire: Frame) -> Constraint:
+    fields: Frame = dict(wire)
+    if grammar := fields.pop("user_grammar"):
+        fields["user_grammar"] = UserGrammar(GrammarKind(grammar["kind"]), grammar["text"])
+    return Constraint(**fields)
 
 
 def token_to_wire(token: Token) -> list[Any]:

@@ -32,6 +32,7 @@ HOMES: dict[str, tuple[str, ...]] = {
     "lsprotocol": ("lsp_server", "evaluation.server"),
     "tree_sitter": ("syntax",),
     "llama_cpp": ("backend.llama",),
+    "llguidance": ("backend.decode.user_grammar",),
     "sqlite3": ("telemetry", "context.index"),
     "ray": ("tuning.mine.cluster",),
     "torch": ("tuning.training",),

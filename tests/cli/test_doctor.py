@@ -21,6 +21,25 @@ def finding(monkeypatch: pytest.MonkeyPatch, **options: object) -> dict[str, Any
     return {one["name"]: one for one in json.loads(done.stdout)["findings"]}["syntax"]
 
 
+def test_grammars_of_ones_own_are_checked(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    pytest.importorskip("llguidance")
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings(environ={})
+    assert "none of your own" in doctor_module._grammars(settings).detail
+    folder = tmp_path / ".fimble" / "grammars"
+    folder.mkdir(parents=True)
+    (folder / "conf.lark").write_text("start: /a+/", "utf-8")
+    assert (doctor_module._grammars(settings).state, "conf.lark" in doctor_module._grammars(settings).detail) == (
+        "ok",
+        True,
+    )
+    (folder / "other.gbnf").write_text("root ::= (", "utf-8")
+    found = doctor_module._grammars(settings)
+    assert found.state == "note"
+    assert "other.gbnf" in found.detail
+    assert found.mend
+
+
 @pytest.mark.parametrize(
     ("ms_per_token", "said"),
     [
