@@ -7,13 +7,14 @@ import dataclasses
 import json
 import sys
 import uuid
+from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.syntax import Syntax
 from rich.text import Text
 
-from fimble.cli.source import Place, read_place
+from fimble.cli.source import Place, read_place, workspace_of, workspace_option
 from fimble.core.config import Layer
 from fimble.core.flow import Completion, CompletionRequest, Rejection, RequestId, Trigger
 from fimble.core.position import TextIndex
@@ -28,10 +29,18 @@ _TIME_BOX_MS = 60_000
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("location", metavar="PATH:LINE:COL")
 @click.option("--path", "stdin_path", help="Name of the file whose text comes on standard input (PATH is `-` then).")
+@workspace_option
 @click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
 @click.option("--lines", type=click.Choice(["auto", "single", "multi"]), help="How long the completion may be.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-def complete(location: str, stdin_path: str | None, model_id: str | None, lines: str | None, as_json: bool) -> None:
+def complete(
+    location: str,
+    stdin_path: str | None,
+    workspace: Path | None,
+    model_id: str | None,
+    lines: str | None,
+    as_json: bool,
+) -> None:
     """Complete the code at PATH:LINE:COL (both from 1, as editors show them; `-` reads standard input)."""
     place = read_place(location, stdin_path)
     chosen = {key: value for key, value in (("model.id", model_id), ("completion.lines", lines)) if value}
@@ -39,7 +48,7 @@ def complete(location: str, stdin_path: str | None, model_id: str | None, lines:
     settings = load_settings([Layer("command line", {"completion.invoked_time_box_ms": _TIME_BOX_MS, **chosen})])
     for problem in settings.problems:
         click.echo(f"fimble: setting not used: {problem}", err=True)
-    outcome = asyncio.run(_complete(place, settings))
+    outcome = asyncio.run(_complete(place, workspace_of(place, workspace), settings))
     if as_json:
         click.echo(json.dumps(_as_json(outcome, place.n_mark_bytes, settings.config.model.id), ensure_ascii=False))
     if isinstance(outcome, Rejection):
@@ -52,8 +61,8 @@ def complete(location: str, stdin_path: str | None, model_id: str | None, lines:
         _show(place, outcome)
 
 
-async def _complete(place: Place, settings: Settings) -> Completion | Rejection:
-    engine = build_engine(settings)
+async def _complete(place: Place, root: Path, settings: Settings) -> Completion | Rejection:
+    engine = build_engine(settings, workspace=root)
     try:
         request_id = RequestId(str(uuid.uuid4()))
         return await engine.complete(CompletionRequest(request_id, place.document, place.cursor, Trigger.INVOKED))

@@ -12,9 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from fimble.cli.source import Place, read_place
-from fimble.context.gather import path_of_uri
-from fimble.context.index.root import find_root
+from fimble.cli.source import Place, read_place, workspace_of, workspace_option
 from fimble.core.config import Layer
 from fimble.core.flow import CompletionRequest, RequestId, Trigger
 from fimble.engine.explain import Explanation, as_fields
@@ -28,11 +26,7 @@ _STABILITY = ("another function", "a step of the window", "a key")
 @click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("location", metavar="PATH:LINE:COL")
 @click.option("--path", "stdin_path", help="Name of the file whose text comes on standard input (PATH is `-` then).")
-@click.option(
-    "--workspace",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Folder whose other files may be shown to the model; by default the repository that the file is in.",
-)
+@workspace_option
 @click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
 @click.option("--text", "with_text", is_flag=True, help="Print the text of every part, too.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -46,7 +40,7 @@ def explain(
 ) -> None:
     """Show what the model would see at PATH:LINE:COL (both from 1), part by part."""
     place = read_place(location, stdin_path)
-    root = workspace or find_root(Path(path_of_uri(place.document.uri)))
+    root = workspace_of(place, workspace)
     settings = load_settings([Layer("command line", {"model.id": model_id} if model_id else {})])
     for problem in settings.problems:
         click.echo(f"fimble: setting not used: {problem}", err=True)

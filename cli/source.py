@@ -1,4 +1,4 @@
-"""Reading the file that the command line names, and the place in it. Every wrong input is a sentence."""
+"""Reading the file that the command line names, the place in it and its workspace. Every wrong input is a sentence."""
 
 from __future__ import annotations
 
@@ -7,12 +7,22 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
+from fimble.context.gather import path_of_uri
+from fimble.context.index.root import find_root
 from fimble.core.errors import InputError
 from fimble.core.flow import Document
 from fimble.core.position import ByteOffset, CharColumn, LineIndex, TextIndex
 from fimble.syntax.languages import language_id_for_path
 
 _BINARY_PROBE_BYTES = 8192
+
+workspace_option = click.option(
+    "--workspace",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder whose other files may be shown to the model; by default the repository that the file is in.",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,11 @@ def read_place(location: str, stdin_path: str | None) -> Place:
     n_mark_bytes = len(codecs.BOM_UTF8) if raw.startswith(codecs.BOM_UTF8) else 0
     document = Document(path.absolute().as_uri(), language_id_for_path(str(path)), 0, text)
     return Place(document, _cursor(text, line, column, str(path)), n_mark_bytes)
+
+
+def workspace_of(place: Place, chosen: Path | None) -> Path:
+    """The folder that `workspace_option` named, else the one that the file belongs to."""
+    return chosen or find_root(Path(path_of_uri(place.document.uri)))
 
 
 def decode(raw: bytes, name: str) -> str:

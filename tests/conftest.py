@@ -11,12 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 
 from fimble.backend.catalog.catalog import load_catalog
 from fimble.backend.catalog.store import ModelStore
 from fimble.core import errors
 from fimble.core.config import Config
 from fimble.engine.settings import user_paths
+
+# A deadline is wall-clock, which a busy machine breaks; pytest-timeout ends what hangs.
+settings.register_profile("fimble", deadline=None)
+settings.load_profile("fimble")
 
 # Read before any test puts its own home in place: the weights that `make model` fetched are the user's.
 _USER_MODELS = user_paths(os.environ).models

@@ -17,6 +17,8 @@ from fimble.syntax.viable import Viability, viability_for
 
 # Larger files get the stop rule only: their first parse alone would use up the budget.
 _MAX_TEXT_BYTES = 400_000
+# Where much is allowed, trying the likeliest is quicker than looking up what is.
+_MAX_NEXT_BYTES = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,16 @@ class LeftConstraint:
             refusal = self._find_first_refused(viability, piece)
         self._spend(began_ms)
         return refusal
+
+    def next_bytes(self) -> tuple[int, ...] | None:
+        """The bytes that a grammar of the user's own wants next; None where any may come, or nobody can say."""
+        viability = self._viability
+        if not isinstance(viability, GrammarViability) or not self._is_open or not self._has_time:
+            return None
+        began_ms = self._clock_ms()
+        wanted = viability.next_bytes()
+        self._spend(began_ms)
+        return wanted if 0 < len(wanted) <= _MAX_NEXT_BYTES else None
 
     def take_back(self, n_pieces: int) -> None:
         """Forget the last pieces."""

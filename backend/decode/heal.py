@@ -8,7 +8,7 @@ saw such a cut. So the cut token's bytes become a condition on what is written f
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -48,8 +48,11 @@ class Healer:
         """What the next tokens must begin with before anything new comes."""
         return self._owed
 
-    def allowed(self) -> npt.NDArray[np.int64] | None:
-        """Tokens that may come next, or None when any may."""
+    def allowed(self, next_bytes: Sequence[int] | None = None) -> npt.NDArray[np.int64] | None:
+        """Tokens that may come next, or None when any may. `next_bytes` are those that may follow what is owed."""
+        if next_bytes is not None:
+            starts = [self._index.beginning(self._owed + bytes((byte,))) for byte in next_bytes]
+            return np.unique(np.concatenate(starts))
         return self._index.beginning(self._owed) if self._owed else None
 
     def new_part(self, piece: bytes) -> bytes:

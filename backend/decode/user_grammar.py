@@ -50,6 +50,13 @@ class GrammarViability:
             return
         self._unread(self._pieces.pop()[1])
 
+    def next_bytes(self) -> tuple[int, ...]:
+        """The bytes that may come next: none at the grammar's end, and none after a piece that was not viable."""
+        if self._is_lost or self._matcher.is_stopped():
+            return ()
+        # One byte of bias per token, nonzero where it is allowed; the first 256 tokens are the bytes.
+        return tuple(byte for byte, bias in enumerate(self._matcher.compute_logit_bias()[:256]) if bias)
+
     @property
     def _is_lost(self) -> bool:
         return any(n_read < length for length, n_read in self._pieces[-1:])

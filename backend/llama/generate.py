@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
 
 from fimble.backend.decode import sampler
 from fimble.backend.decode.constraint import LeftConstraint
@@ -24,6 +27,7 @@ _WRITING_SHARE = 0.5
 # Where the grammar refuses the likeliest token, so many others may be tried, and none much less likely.
 _MAX_CANDIDATES = 8
 _MIN_LOG_RATIO = math.log(0.02)
+_MAX_NARROW = 64
 # How often a completion may go back to an earlier token that led nowhere.
 _MAX_WAYS_BACK = 3
 
@@ -160,7 +164,10 @@ class Generation:
                 return _Back(n_written, self._written[-n_written])
             self._ordered, self._order_span, self._refused[place] = [], range(0), {token}
         refused = self._refused.get(place, ())
-        choices = sampler.candidates(self._context.logits(), self._healer.allowed())
+        next_bytes = self._constraint.next_bytes() if self._constraint else None
+        choices = sampler.candidates(self._context.logits(), self._allowed(next_bytes))
+        # Among the few that a narrow grammar leaves, an unlikely one may be the only right one.
+        max_tried, min_log_ratio = (_MAX_CANDIDATES, _MIN_LOG_RATIO) if next_bytes is None else (_MAX_NARROW, -math.inf)
         n_tried, least = 0, -math.inf
         for rank, choice in enumerate(choices):
             if place == 0 and rank < self._prompt.first_choice:
@@ -171,7 +178,7 @@ class Generation:
                 continue
             if choice.token in refused:
                 continue
-            if n_tried == _MAX_CANDIDATES or (choice.logprob < least and self._may_go_back(1)):
+            if n_tried == max_tried or (choice.logprob < least and self._may_go_back(1)):
                 break
             back = self._try(choice.token)
             if back is None:
@@ -181,9 +188,16 @@ class Generation:
                 return _Chosen(choice.token, choice.logprob, second.logprob if second else -math.inf)
             if back.n_tokens:
                 return back
-            least = max(least, choice.logprob + _MIN_LOG_RATIO)
+            least = max(least, choice.logprob + min_log_ratio)
             n_tried += 1
         return _Back(1, self._written[-1] if self._written else self._tokens[-1])
+
+    def _allowed(self, next_bytes: Sequence[int] | None) -> npt.NDArray[np.int64] | None:
+        """The only tokens that may come next, or None when any may."""
+        allowed = self._healer.allowed(next_bytes)
+        if next_bytes is None or allowed is None or not self._ending.has_content:
+            return allowed
+        return np.concatenate([allowed, np.array(sorted(self._ends), dtype=np.int64)])
 
     def _try(self, token: TokenId) -> _Back | None:
         """Give a token to the grammar; None if it is taken. A line end where the completion ends need not be asked."""

@@ -31,6 +31,19 @@ def ask(*arguments: str, stdin: bytes | None = None) -> dict[str, object]:
     return answer
 
 
+def test_the_other_files_of_the_workspace_are_seen(script: Path, tmp_path: Path) -> None:
+    """As in an editor; by default the workspace is the repository that the file is in."""
+    project, elsewhere = tmp_path / "project", tmp_path / "elsewhere"
+    (project / "pkg").mkdir(parents=True)
+    elsewhere.mkdir()
+    (project / "pyproject.toml").touch()
+    (project / "pkg" / "store.py").write_text("class Store:\n    def find(self, key): ...\n")
+    (project / "pkg" / "main.py").write_text("from pkg.store import Store\n\nstore = Store()\nstore.\n")
+    place = f"{project}/pkg/main.py:4:7"
+    n_tokens = [int(str(ask(place, *more)["n_prompt_tokens"])) for more in ((), ("--workspace", str(elsewhere)))]
+    assert n_tokens[0] > n_tokens[1] + len("def find(self, key)")
+
+
 def test_the_json_object_is_the_documented_one(script: Path, tmp_path: Path) -> None:
     path = tmp_path / "a.py"
     path.write_text("x = 1\ny = \n")

@@ -128,7 +128,7 @@ _JUNK = [
 
 
 @pytest.mark.parametrize("name", _NAMES)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_reading_on_gives_the_verdict_of_reading_anew(
     name: str, corpus_of: CorpusOf, grammar_of: GrammarOf, pieces_of: PiecesOf, data: st.DataObject

@@ -16,7 +16,7 @@ from fimble.backend.catalog.gguf_header import read_header
 from fimble.backend.catalog.verify import check_gguf, check_sha256, sha256_of
 from fimble.core.errors import ModelCorruptError
 
-relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=150)
+relaxed = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=150)
 
 
 def test_the_header_agrees_with_the_formats_own_reader(tmp_path: Path, make_gguf: Callable[..., Path]) -> None:

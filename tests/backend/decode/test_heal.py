@@ -37,6 +37,18 @@ def test_whatever_is_chosen_the_owed_bytes_come_first(pieces: list[bytes], wante
     assert healer.allowed() is None
 
 
+@given(VOCABULARY, WANTED, st.sets(st.integers(0, 255), min_size=1, max_size=4))
+def test_what_may_follow_the_owed_bytes_narrows_the_choice(
+    pieces: list[bytes], owed: bytes, following: set[int]
+) -> None:
+    healer = Healer(owed, PieceIndex(pieces))
+    allowed = healer.allowed(sorted(following))
+    assert allowed is not None
+    ways = [owed + bytes((byte,)) for byte in following]
+    expected = {i for i, one in enumerate(pieces) if one and any(one.startswith(w) or w.startswith(one) for w in ways)}
+    assert allowed.tolist() == sorted(expected)
+
+
 def test_bytes_of_ones_have_no_successor() -> None:
     assert PieceIndex([b"\xff\xff", b"a"]).beginning(b"\xff").tolist() == [0]
 

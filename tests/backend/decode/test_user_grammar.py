@@ -83,6 +83,32 @@ def test_a_file_that_does_not_follow_it_is_not_judged_by_it(prefix: str) -> None
     assert viability_by(CONF, prefix) is None
 
 
+@pytest.mark.parametrize(
+    ("grammar", "prefix", "expected"),
+    [(GBNF, "port = ", b"ny"), (SCHEMA, '{"level": "', b"hl"), (SCHEMA, '{"level": "l', b"o"), (CONF, "a = y", b"e")],
+)
+def test_the_bytes_that_may_come_next(grammar: UserGrammar, prefix: str, expected: bytes) -> None:
+    viability = viability_by(grammar, prefix)
+    assert viability is not None
+    assert bytes(viability.next_bytes()) == expected
+    viability.skip(b"\xff")
+    assert viability.next_bytes() == ()
+
+
+def test_the_constraint_names_them_where_they_are_few() -> None:
+    def next_bytes(prefix: str, share: float = 1.0) -> tuple[int, ...] | None:
+        hole = Constraint("json", prefix, "", share, SCHEMA)
+        ticks = iter(range(100))
+        constraint = LeftConstraint(hole, TreeCache(), clock_ms=lambda: float(next(ticks)))
+        constraint.start()
+        return constraint.next_bytes()
+
+    assert next_bytes('{"level": "') == (ord("h"), ord("l"))
+    assert next_bytes('{"name": "') is None, "nearly every byte may come"
+    assert next_bytes('{"level": "', share=0.0) is None
+    assert next_bytes('{"other": "') is None, "the language's own grammar judges there"
+
+
 def test_a_long_file_is_not_read() -> None:
     assert viability_by(CONF, "a = 1\n" * 20_000) is None
     assert viability_by(CONF, "a = 1\n" * 10_000) is not None

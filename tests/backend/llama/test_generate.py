@@ -14,7 +14,16 @@ from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.decode.heal import PieceIndex
 from fimble.backend.llama.generate import Generation
-from fimble.core.flow import Constraint, LineMode, Prompt, StopReason, StopRules, TokenId
+from fimble.core.flow import (
+    Constraint,
+    GrammarKind,
+    LineMode,
+    Prompt,
+    StopReason,
+    StopRules,
+    TokenId,
+    UserGrammar,
+)
 from fimble.syntax.needs import Need
 from fimble.syntax.parse import TreeCache
 
@@ -82,9 +91,10 @@ def decode(
     share: float = 1.0,
     n_max: int = 24,
     neighbours: tuple[str, ...] | None = None,
+    grammar: UserGrammar | None = None,
 ) -> tuple[str, list[int], Generation, FakeContext]:
     prefix, suffix = source.split("$0")
-    hole = Constraint("python", prefix, suffix, share)
+    hole = Constraint("python", prefix, suffix, share, grammar)
     prompt = Prompt(PROMPT, (), StopRules(n_max, LineMode.SINGLE, (END,), neighbours=neighbours), hole)
     trees = TreeCache()
     context = FakeContext(wishes)
@@ -123,6 +133,17 @@ def test_switched_off_the_likeliest_is_written_and_only_the_end_is_judged() -> N
     assert text == ""
     assert stream.stats is not None
     assert (stream.stats.n_checked, stream.stats.stop_reason) == (0, StopReason.SYNTAX)
+
+
+@pytest.mark.parametrize("grammar", ['start: "x = " ("b" | ")") "\\n"', 'start: "x = b" ","? "\\n"'])
+def test_what_a_grammar_of_the_user_wants_is_written_however_unlikely_it_is(grammar: str) -> None:
+    pytest.importorskip("llguidance")
+    wishes = {b"": [b"foo", b"a", b"(", b"<end>", *[None] * 12, b"b"], b"b": [b"<end>"]}
+    text, ways_back, stream, _ = decode(wishes, grammar=UserGrammar(GrammarKind.LARK, grammar))
+    assert (text, ways_back) == ("b", [])
+    assert stream.stats is not None
+    assert stream.stats.stop_reason is StopReason.END_OF_MIDDLE
+    assert decode(wishes)[0] == "foo"
 
 
 def test_where_no_likely_token_leads_on_the_one_before_is_taken_back() -> None:

@@ -207,7 +207,7 @@ TEXT = st.lists(
 ).map("".join)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     prefix=TEXT,
     suffix=TEXT,

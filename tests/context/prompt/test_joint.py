@@ -34,7 +34,7 @@ JOINTS = {
 
 
 @pytest.mark.parametrize(("name", "joint"), JOINTS.items())
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example(prefix="def f(x):\n    return x")
 @example(prefix="def f(x):\n\n    ")
 @example(prefix="x = 1\n  \n\n")

@@ -70,7 +70,7 @@ async def test_blank_of_sentencepiece_opens_the_prefix_and_nothing_else(vocabula
     assert await encoder.encode(text("x")) != await encoder.encode(text("x", opens=True))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(above=LLAMA_CODE, line=LLAMA_CODE)
 async def test_sentencepiece_lines_join_without_seam(vocabulary: Callable[[str], Any], above: str, line: str) -> None:
     line = line.replace("\n", "")

@@ -61,7 +61,7 @@ async def typed(tokenizer: Any, family: Family, asked: PromptOptions, *, above: 
     ]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(keys=KEYS, family=st.sampled_from(FAMILIES), layout=st.sampled_from(Layout))
 async def test_typing_in_a_line_leaves_the_head_as_it_is(
     make_tokenizer: Callable[[], Any], keys: str, family: Family, layout: Layout

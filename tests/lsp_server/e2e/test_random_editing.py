@@ -25,7 +25,6 @@ N_STEPS = 2_000
 _SETTINGS = settings(
     max_examples=20,
     stateful_step_count=N_STEPS // 20,
-    deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
 )

@@ -419,13 +419,13 @@ def test_lines_count_from_zero_and_include_decorators() -> None:
     assert (definition.first_line, definition.last_line) == (0, 2)
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.sampled_from([item for item in languages() if has_outlines(item)]), st.text(max_size=200))
 def test_any_text_has_an_outline(language: object, text: str) -> None:
     outline_of(language, text)  # type: ignore[arg-type]
 
 
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=120)
 @given(st.sampled_from(TABLE), st.data())
 def test_any_piece_of_code_has_an_outline(entry: tuple[str, str, str], data: st.DataObject) -> None:
     path, text, _ = entry
