@@ -34,6 +34,7 @@ from fimble.evaluation.targets import BackendName
 @click.option("--lines", type=click.Choice(["auto", "single", "multi"]), help="Instead of the set's own line mode.")
 @click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
 @click.option("--backend", type=click.Choice(get_args(BackendName)), default="fimble", show_default=True)
+@click.option("--typed", is_flag=True, help="Ask at earlier states first, so that reuse is scored, not a cold cache.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run here; makes it resumable.")
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with a run that --json wrote, by record.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
@@ -46,6 +47,7 @@ def eval_command(
     lines: str | None,
     model_id: str | None,
     backend: BackendName,
+    typed: bool,
     json_path: Path | None,
     against: Path | None,
     plots: Path | None,
@@ -60,18 +62,22 @@ def eval_command(
     from fimble.evaluation.session import Selection, run_config, run_selected, select
     from fimble.evaluation.summary import compare, rows
     from fimble.evaluation.targets import open_subject
+    from fimble.evaluation.typed import as_typed
 
     settings = settings_for(model_id)
     old = load_run(against) if against else None
     selections = [Selection(path, limit, seed, languages, part, lines) for path in set_paths]
     chosen = select(selections)
     config = run_config(selections, chosen, backend, settings, weights_name(settings))
+    if typed:
+        config["typed"] = True
 
     async def run() -> Run:
         n_records = sum(len(one.records) for one in chosen)
         with progress_bar(n_records) as advance:
             async with open_subject(backend, settings, model_finder(settings)) as subject:
-                return await run_selected(chosen, config, subject, json_path, lambda result: advance(result.set_name))
+                asked = as_typed(subject) if typed else subject
+                return await run_selected(chosen, config, asked, json_path, lambda result: advance(result.set_name))
 
     finished = asyncio.run(run())
     console = open_console()
