@@ -8,13 +8,16 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import click
 
 from fimble.cli.eval import model_finder, progress_bar, settings_for, weights_name
 from fimble.engine.settings import Settings
 from fimble.evaluation.targets import BackendName, Subject
+
+if TYPE_CHECKING:
+    from fimble.evaluation.bench import Table
 
 
 @click.command()
@@ -24,9 +27,12 @@ from fimble.evaluation.targets import BackendName, Subject
 @click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
-@click.option("--syntax", "syntax_only", is_flag=True, help="Only time the judging of pieces by syntax; no model runs.")
-@click.option("--growth", "growth_only", is_flag=True, help="Only measure how cost grows: file, context, clients.")
-@click.option("--skip-replay", is_flag=True, help="Score the sets only.")
+@click.option(
+    "--only",
+    type=click.Choice(["sets", "replay", "growth", "syntax"]),
+    help="Score the sets, type the traces, measure how cost grows with files, context and clients, or time the "
+    "judging of pieces by syntax (no model runs for that). By default the sets and the traces.",
+)
 def bench(
     table_name: str,
     model_id: str | None,
@@ -34,56 +40,73 @@ def bench(
     baselines: Path,
     page: Path,
     render_only: bool,
-    syntax_only: bool,
-    growth_only: bool,
-    skip_replay: bool,
+    only: str | None,
 ) -> None:
     """Run the standard table and write docs/benchmarks.md. The sets are looked for in $FIMBLE_DATA or ../shared/data.
 
     A run that was stopped goes on where it was. `small` takes minutes, `full` hours.
     """
     from fimble.evaluation import bench as standard
-    from fimble.evaluation.plots import plot_replays, plot_runs
-    from fimble.evaluation.results import Run
 
     table = standard.TABLES[table_name]
-    if syntax_only:
+    if only == "syntax":
         _show_syntax_costs(table_name)
         return
     settings = settings_for(model_id)
     pictures = page.parent / "images" / "benchmarks"
-    if growth_only:
+    names: tuple[BackendName, ...] = backends or get_args(BackendName)
+    if render_only:
+        pass
+    elif only == "growth":
         _measure_growth(settings, baselines, pictures)
-    elif not render_only:
-        weights = weights_name(settings)
-        names: tuple[BackendName, ...] = backends or get_args(BackendName)
-        runs: dict[str, Run] = {}
-        for name in names:
-            n_records = sum(len(one.records) for one in standard.select(table.selections(standard.data_folder())))
-            with progress_bar(n_records) as advance:
-                runs[name] = asyncio.run(
-                    standard.score_backend(
-                        table,
-                        name,
-                        settings,
-                        weights,
-                        baselines,
-                        _opener(name, settings),
-                        lambda result, advance=advance: advance(result.set_name),
-                    )
-                )
-        plot_runs(runs, pictures)
-        if not skip_replay:
-            with progress_bar(len(table.traces(standard.data_folder())) * len(names)) as advance:
-                openers = [(name, _opener(name, settings)) for name in names]
-                replays = asyncio.run(
-                    standard.replay_backends(
-                        table, settings, weights, baselines, openers, lambda what: advance(what[:50])
-                    )
-                )
-            plot_replays(replays, pictures)
+    else:
+        if only != "replay":
+            _score_sets(table, names, settings, baselines, pictures)
+        if only != "sets":
+            _type_traces(table, names, settings, baselines, pictures)
     _write_page(table_name, baselines, page, pictures)
     click.echo(f"written: {page}")
+
+
+def _score_sets(
+    table: Table, names: tuple[BackendName, ...], settings: Settings, baselines: Path, pictures: Path
+) -> None:
+    from fimble.evaluation import bench as standard
+    from fimble.evaluation.plots import plot_runs
+    from fimble.evaluation.results import Run
+
+    n_records = sum(len(one.records) for one in standard.select(table.selections(standard.data_folder())))
+    weights = weights_name(settings)
+    runs: dict[str, Run] = {}
+    for name in names:
+        with progress_bar(n_records) as advance:
+            runs[name] = asyncio.run(
+                standard.score_backend(
+                    table,
+                    name,
+                    settings,
+                    weights,
+                    baselines,
+                    _opener(name, settings),
+                    lambda result, advance=advance: advance(result.set_name),
+                )
+            )
+    plot_runs(runs, pictures)
+
+
+def _type_traces(
+    table: Table, names: tuple[BackendName, ...], settings: Settings, baselines: Path, pictures: Path
+) -> None:
+    from fimble.evaluation import bench as standard
+    from fimble.evaluation.plots import plot_replays
+
+    openers = [(name, _opener(name, settings)) for name in names]
+    weights = weights_name(settings)
+    with progress_bar(len(table.traces(standard.data_folder())) * len(names)) as advance:
+        replays = asyncio.run(
+            standard.replay_backends(table, settings, weights, baselines, openers, lambda what: advance(what[:50]))
+        )
+    plot_replays(replays, pictures)
 
 
 def _measure_growth(settings: Settings, baselines: Path, pictures: Path) -> None:

@@ -28,6 +28,7 @@ from fimble.evaluation.targets import BackendName
     show_default=True,
     help="What to type at. Repeatable: they are measured one after another.",
 )
+@click.option("--busy-cores", type=click.IntRange(min=0), default=0, help="Keep so many cores busy with other work.")
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write summaries and every request here.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
 def replay(
@@ -37,6 +38,7 @@ def replay(
     realtime: bool,
     model_id: str | None,
     backends: tuple[BackendName, ...],
+    busy_cores: int,
     json_path: Path | None,
     plots: Path | None,
 ) -> None:
@@ -44,7 +46,7 @@ def replay(
 
     The numbers are defined in docs/evaluation.md.
     """
-    from fimble.evaluation import machine
+    from fimble.evaluation import load, machine
     from fimble.evaluation.plots import plot_replays
     from fimble.evaluation.records import sample
     from fimble.evaluation.replay import TraceReplay, replay_trace
@@ -58,6 +60,7 @@ def replay(
     config: dict[str, Any] = {
         "traces": [trace.id for trace in traces],
         "realtime": realtime,
+        "busy_cores": busy_cores,
         "model": settings.config.model.id,
         "weights": weights_name(settings),
         "options": dataclasses.asdict(settings.config),
@@ -68,12 +71,13 @@ def replay(
 
     async def type_at(backend: BackendName) -> tuple[list[TraceReplay], float]:
         typed: list[TraceReplay] = []
-        async with open_subject(backend, settings, model_finder(settings)) as subject:
-            before_s = cpu_seconds()
-            for trace in traces:
-                typed.append(await replay_trace(trace, subject.replay, realtime=realtime))
-                advance(f"{backend}: {trace.id[:40]}")
-            return typed, cpu_seconds() - before_s
+        with load.busy_cores(busy_cores) as load_cpu_s:
+            async with open_subject(backend, settings, model_finder(settings)) as subject:
+                before_s = cpu_seconds() - load_cpu_s()
+                for trace in traces:
+                    typed.append(await replay_trace(trace, subject.replay, realtime=realtime))
+                    advance(f"{backend}: {trace.id[:40]}")
+                return typed, cpu_seconds() - load_cpu_s() - before_s
 
     replays: dict[str, list[TraceReplay]] = {}
     summaries = []

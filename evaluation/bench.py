@@ -58,7 +58,7 @@ class Table:
 
 
 SMALL = Table("small", n_records=18, n_traces=2)
-FULL = Table("full", n_records=150, n_traces=6)
+FULL = Table("full", n_records=150, n_traces=8)
 TABLES = {table.name: table for table in (SMALL, FULL)}
 
 

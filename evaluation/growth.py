@@ -107,10 +107,12 @@ def load(path: Path) -> tuple[dict[str, Any], list[Point]]:
     try:
         value: dict[str, Any] = json.loads(path.read_text("utf-8"))
         if value["schema"] != SCHEMA:
-            raise InputError(f"{path}: is not a {SCHEMA} file", mend="Run `fimble bench --growth`.")
+            raise InputError(f"{path}: is not a {SCHEMA} file", mend="Run `fimble bench --only growth`.")
         return value, [Point(**fields) for fields in value["points"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is not a {SCHEMA} file: {error!r}", mend="Run `fimble bench --growth`.") from error
+        raise InputError(
+            f"{path}: is not a {SCHEMA} file: {error!r}", mend="Run `fimble bench --only growth`."
+        ) from error
 
 
 async def _one(subject: Subject, kind: str, x: int, files: Sequence[tuple[str, str]]) -> Point:

@@ -189,7 +189,7 @@ def _replay(config: Mapping[str, Any], summaries: Sequence[ReplaySummary]) -> st
 def _growth(made: Mapping[str, Any], points: Sequence[Point]) -> str:
     machine = made["machine"]
     lines = [
-        "`fimble bench --growth`: lines of this project's own files are typed anew at the language server, 150 ms",
+        "`fimble bench --only growth`: lines of this project's own files are typed anew at the language server, 150 ms",
         "between keys. Cold is the first answer in a place never seen (asked for by hand in the middle rows, so that",
         "everything is read); memory is that of all servers and the one model process.",
         "",
