@@ -9,11 +9,12 @@ from typing import Final
 
 
 class Role(Enum):
-    """What an identifier does where it stands."""
+    """What an identifier does where it stands. A receiver is looked into where only a variable or a class may stand."""
 
     BOUND = auto()
     USED = auto()
     LOOKED_INTO = auto()
+    RECEIVER = auto()
     CALLED = auto()
 
 
@@ -22,7 +23,7 @@ class Naming:
     """One language's rules. A place is a kind of node and the field of it that holds the identifier.
 
     `bound_within` are kinds all of whose identifiers come into being; within `patterns` what is bound stays bound,
-    within other nodes (`a[i] = 1`) it is a use.
+    within other nodes (`a[i] = 1`) it is a use. What comes into being in one of `functions` or `scopes` ends with it.
     """
 
     language: str
@@ -33,7 +34,9 @@ class Naming:
     called_at: frozenset[tuple[str, str]]
     looked_into_at: frozenset[tuple[str, str]]
     no_name_at: frozenset[tuple[str, str]]
+    receiver_at: frozenset[tuple[str, str]] = field(default=frozenset())
     bound_identifiers: frozenset[str] = field(default=frozenset())
+    scopes: frozenset[str] = field(default=frozenset())
     has_inherited_names: bool = False
 
     @property
@@ -50,6 +53,8 @@ class Naming:
             return Role.BOUND
         if place in self.called_at:
             return Role.CALLED
+        if place in self.receiver_at:
+            return Role.RECEIVER
         if place in self.looked_into_at:
             return Role.LOOKED_INTO
         return Role.BOUND if parent_role is Role.BOUND and parent in self.patterns else Role.USED
@@ -93,6 +98,9 @@ _PYTHON: Final = Naming(
     called_at=frozenset({("call", "function")}),
     looked_into_at=frozenset({("attribute", "object")}),
     no_name_at=frozenset({("attribute", "attribute"), ("keyword_argument", "name")}),
+    scopes=frozenset(
+        {"lambda", "list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression"}
+    ),
 )
 _SCRIPT_BOUND_WITHIN = frozenset(
     {
@@ -141,6 +149,8 @@ _JAVASCRIPT: Final = Naming(
     looked_into_at=frozenset({("member_expression", "object")}),
     no_name_at=frozenset({("member_expression", "property"), ("pair", "key")}),
     bound_identifiers=frozenset({"shorthand_property_identifier_pattern"}),
+    # A `var` outlives these: what it is found in is then said to define more than it does, never less.
+    scopes=frozenset({"for_statement", "for_in_statement", "statement_block"}),
 )
 _JAVA: Final = Naming(
     language="java",
@@ -161,7 +171,8 @@ _JAVA: Final = Naming(
     bound_within=frozenset({"inferred_parameters", "import_declaration", "record_pattern_component", "type_pattern"}),
     patterns=frozenset({"inferred_parameters", "scoped_identifier", "import_declaration"}),
     called_at=frozenset(),
-    looked_into_at=frozenset({("method_invocation", "object"), ("field_access", "object")}),
+    looked_into_at=frozenset({("field_access", "object")}),
+    receiver_at=frozenset({("method_invocation", "object")}),
     no_name_at=frozenset(
         {
             ("method_invocation", "name"),
@@ -177,6 +188,7 @@ _JAVA: Final = Naming(
         }
     ),
     has_inherited_names=True,
+    scopes=frozenset({"block", "for_statement", "enhanced_for_statement", "try_with_resources_statement"}),
 )
 NAMING: Final[Mapping[str, Naming]] = {
     "python": _PYTHON,

@@ -28,6 +28,8 @@ _BROWSER: Final = frozenset({"NaN", "Infinity", "arguments", "window", "document
 # A line without indentation that goes on with what is above it, or says nothing.
 _GOES_ON: Final = re.compile(r"[)\]}#/*]|\"\"\"|'''")
 _JAVA_TYPES: Final = ("int", "long", "String", "boolean", "double")
+_JAVA_PRIMITIVES: Final = frozenset({"int", "long", "boolean", "double"})
+_SURELY_VARIABLE: Final = frozenset({Role.USED, Role.RECEIVER})
 _JAVA_DECLARATION: Final = re.compile(r"^\s*(?:final )?([A-Z]\w*(?:<[\w<>, ]+>)?(?:\[\])?) \w+ =", re.MULTILINE)
 _JAVASCRIPT_WORDS: Final = ("const", "let", "var")
 
@@ -76,7 +78,7 @@ def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -
     scope = _scope(tree.root, at, naming)
     used = [one for one in _names(tree, scope, naming) if one.at >= at and one.role is not Role.BOUND]
     if naming.language != "python":  # elsewhere functions and objects that no import names are everyday
-        used = [one for one in used if any(it.role is Role.USED for it in used if it.name == one.name)]
+        used = [one for one in used if any(it.role in _SURELY_VARIABLE for it in used if it.name == one.name)]
     elsewhere = around.outside if naming.language == "python" else (around.above, *around.outside)
     # The parser makes names of keywords where code is missing: of an `else` whose `}` stood in the hole.
     words = {literal.decode() for literal in grammar.word_literals}
@@ -88,6 +90,43 @@ def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -
         return None
     starts = _starts(naming, name, {one.role for one in used if one.name == name}, around, indent)
     return Need(name, starts) if starts else None
+
+
+def defines(language_id: str, prefix: str, written: str, suffix: str, name: str) -> bool:
+    """Whether what is `written` on a blank line brings a name into being for the code below; True if it cannot be told.
+
+    A loop's own variable ends with the loop, and a use is no definition.
+    """
+    if not re.search(rf"\b{re.escape(name)}\b", written):
+        return False
+    language = language_for(language_id)
+    naming = NAMING.get(language.name) if language else None
+    grammar = grammar_for(language) if language else None
+    above, newline, line_head = prefix.rpartition("\n")
+    around = _around(above.splitlines(), suffix.partition("\n")[2].splitlines())
+    if naming is None or grammar is None or around is None:
+        return True
+    head = (around.above + line_head if newline else line_head).encode("utf-8", "surrogatepass")
+    hole = written.encode("utf-8", "surrogatepass")
+    text = head + hole + b"\n" + around.below.encode("utf-8", "surrogatepass")
+    tree = parse(grammar, text, max_work_units=_MAX_WORK_UNITS)
+    if tree is None:
+        return True
+    start, end = len(head), len(head) + len(hole)
+    bound = [one for one in _names(tree, tree.root, naming) if one.name == name and one.role is Role.BOUND]
+    return any(start <= one.at < end and not _ends_within(tree.root, one.at, start, end, naming) for one in bound)
+
+
+def _ends_within(root: tree_sitter.Node, at: int, start: int, end: int, naming: Naming) -> bool:
+    """Whether a function or scope around a name lies in a part of the text; a function's own name is outside of it."""
+    node = root.descendant_for_byte_range(at, at)
+    while node is not None and (parent := node.parent) is not None:
+        is_own_name = parent.type in naming.functions and parent.child_by_field_name("name") == node
+        is_scope = parent.type in naming.functions | naming.scopes and not is_own_name
+        if is_scope and start <= parent.start_byte and parent.end_byte <= end:
+            return True
+        node = parent
+    return False
 
 
 def _is_known(name: str, naming: Naming, elsewhere: Sequence[str]) -> bool:
@@ -114,6 +153,8 @@ def _starts(naming: Naming, name: str, roles: set[Role], around: _Around, indent
     begin = "for(" if "for(" in text and "for (" not in text else "for ("
     if naming.language == "java":
         types = dict.fromkeys((*_JAVA_TYPES, *_JAVA_DECLARATION.findall(text)))
+        if Role.RECEIVER in roles:
+            return () if opens_block else tuple(f"{kind} {name} =" for kind in types if kind not in _JAVA_PRIMITIVES)
         return (f"{begin}int {name} =",) if opens_block else tuple(f"{kind} {name} =" for kind in types)
     if opens_block:
         word = max(("let", "const", "var"), key=lambda word: text.count(f"{begin}{word} "))

@@ -8,13 +8,12 @@ Where there is none and a closing line alone makes the whole file right, that is
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, StopRules
-from fimble.syntax.needs import needed_definition
+from fimble.syntax.needs import defines, needed_definition
 
 _MAX_BRANCHES = 32
 _MAX_TIMES = 2
@@ -94,7 +93,7 @@ class Rethinking:
         written = "".join(step.text for step in steps)
         indent = hole.prefix.rpartition("\n")[2] + written[: len(written) - len(written.lstrip())].rpartition("\n")[2]
         need = needed_definition(hole.language_id, hole.prefix, hole.suffix, indent)
-        if need is None or re.search(rf"\b{re.escape(need.name)}\b", left):
+        if need is None or defines(hole.language_id, hole.prefix, left, hole.suffix, need.name):
             return None
         text = steps[n_kept].text
         blanks = text[: len(text) - len(text.lstrip())]

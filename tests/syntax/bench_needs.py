@@ -2,13 +2,12 @@
 
     python tests/syntax/bench_needs.py SET.jsonl.gz [...]
 
-For every record whose hole is a whole blank line: is one name needed there (and does the true middle have it), must a
+For every record whose hole is a whole blank line: is one name needed there (and does the true middle define it), must a
 block be opened (and may the true middle stand there)? At most 500 records a set, evenly spread. No model runs.
 """
 
 from __future__ import annotations
 
-import re
 import sys
 from collections import Counter
 from pathlib import Path
@@ -16,7 +15,7 @@ from pathlib import Path
 from fimble.backend.decode.guard import guard_for
 from fimble.core.flow import Constraint
 from fimble.evaluation.records import Record, read_set
-from fimble.syntax.needs import needed_definition
+from fimble.syntax.needs import defines, needed_definition
 from fimble.syntax.parse import TreeCache
 
 _MOST = 500
@@ -34,7 +33,7 @@ def count(record: Record, counts: Counter[str]) -> None:
     indent = line_head + middle[: len(middle) - len(middle.lstrip())].rpartition("\n")[2]
     if need := needed_definition(record.language, record.prefix, suffix, indent):
         counts["names needed"] += 1
-        counts["wrongly"] += not re.search(rf"\b{re.escape(need.name)}\b", middle)
+        counts["wrongly"] += not defines(record.language, record.prefix, middle, suffix, need.name)
     guard = guard_for(Constraint(record.language, record.prefix, suffix), TreeCache())
     if guard is not None and not guard.may_end_at_last(""):
         counts["nothing may not stand there"] += 1

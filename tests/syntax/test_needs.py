@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimble.syntax.needs import Need, needed_definition
+from fimble.syntax.needs import Need, defines, needed_definition
 
 CASES = {
     "a variable used below": ("def f(x):\n    $0\n    return s\n", "s ="),
@@ -128,6 +128,62 @@ def test_java_needs_a_type() -> None:
     assert _need(JAVA.replace("temp", "TEMP"), "java") is None
     for bound in ("for (int temp : q) {}", "g(temp -> 1);", "try {} catch (E temp) {}", "if (q instanceof X temp) {}"):
         assert _need(JAVA.replace("    while", f"    {bound}\n    while"), "java") is None
+
+
+RECEIVER = (
+    "class A {\n  int f(List<Long> q) {\n    List<Long> copy = q;\n    $0\n"
+    "    if (s.startsWith(copy)) return 1;\n    return 2;\n  }\n}\n"
+)
+
+
+def test_in_java_what_a_method_is_called_of_is_a_variable_and_no_number() -> None:
+    need = _need(RECEIVER, "java")
+    assert need is not None
+    assert need.starts == ("String s =", "List<Long> s =")
+    for other in ("Sys.x(copy)", "org.acme.Tool.x(copy)", "s.tools.x(copy)", "this.s.x(copy)"):
+        assert _need(RECEIVER.replace("s.startsWith(copy)", other), "java") is None
+
+
+DEFINED = {
+    "int temp = n;": True,
+    "int x = 1, temp = n;": True,
+    "for (int temp = n; temp > 0; temp--) { n += temp; }": False,
+    "for (int temp : q) { n += temp; }": False,
+    "if (n > 0) { int temp = n; }": False,
+    "for (int temp = 0; temp < n; temp++) {": True,  # goes on below
+    "n += temp;": False,
+    "n += q.temp;": False,
+    "n += tempered;": False,
+    "temp = n;": True,
+    "g(temp -> 1);": False,
+}
+
+
+@pytest.mark.parametrize("written", DEFINED)
+def test_what_defines_a_java_name_for_the_code_below(written: str) -> None:
+    prefix, suffix = JAVA.split("$0")
+    assert defines("java", prefix, written, suffix, "temp") is DEFINED[written]
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        ("python", "def f(x):\n    $0\n    return s\n", "s = 1", True),
+        ("python", "def f(x):\n    $0\n    return s\n", "for s in x:\n        pass", True),  # Python's outlive the loop
+        ("python", "def f(x):\n    $0\n    return s\n", "y = [s for s in x]", False),
+        ("python", "def f(x):\n    $0\n    return s\n", "def s():\n        return 1", True),
+        ("python", "def f(x):\n    $0\n    return s\n", "g = lambda s: s", False),
+        ("python", "def f(x):\n    $0\n    return s\n", "print(s)", False),
+        ("javascript", "function f(x) {\n  $0\n  return s;\n}\n", "const s = x;", True),
+        ("javascript", "function f(x) {\n  $0\n  return s;\n}\n", "for (const s of x) { g(s); }", False),
+        ("javascript", "function f(x) {\n  $0\n  return s;\n}\n", "x.map(s => s + 1);", False),
+        ("javascript", "function f(x) {\n  $0\n  return s;\n}\n", "function s() {}", True),
+        ("go", "func f() {\n\t$0\n\treturn s\n}\n", "print(s)", True),  # nobody can say
+    ],
+)
+def test_what_defines_a_name_for_the_code_below(language: str, source: str, written: str, expected: bool) -> None:
+    prefix, suffix = source.split("$0")
+    assert defines(language, prefix, written, suffix, "s") is expected
 
 
 def test_what_broken_braces_hide_counts_as_defined() -> None:

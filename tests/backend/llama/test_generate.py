@@ -251,9 +251,11 @@ def test_what_the_code_below_needs_is_defined() -> None:
     assert context.n_evaluated < 20
 
 
-def test_an_answer_that_names_it_stays() -> None:
-    wishes = {b"": [b"foo"], b"foo": [b"("], b"foo(": [b"b"], b"foo(b": [b")"], b"foo(b)": [b"\n"]}
-    assert decode(wishes, NEEDS_B, neighbours=())[:2] == ("foo(b)", [])
+def test_an_answer_that_defines_it_stays_and_one_that_only_uses_it_does_not() -> None:
+    wishes = {b"": [b"b"], b"b": [b" ="], b"b =": [b"a"], b"b =a": [b"\n"]}
+    assert decode(wishes, NEEDS_B, neighbours=())[:2] == ("b =a", [])
+    uses = {b"": [b"foo"], b"foo": [b"("], b"foo(": [b"b"], b"foo(b": [b")"], b"foo(b)": [b"\n"]}
+    assert decode(wishes | uses, NEEDS_B, neighbours=())[:2] == ("b =a", [5])
 
 
 def test_a_definition_that_leads_nowhere_is_dropped_as_a_whole() -> None:
