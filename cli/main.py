@@ -20,6 +20,7 @@ _COMMANDS = {
     "eval": "eval",
     "experiment": "experiment",
     "explain": "explain",
+    "holes": "holes",
     "index": "index",
     "models": "models",
     "replay": "replay",

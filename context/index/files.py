@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from fimble.context.index.ignore import MAX_FILE_BYTES, IgnoreRules
 from fimble.context.index.secrets import is_secret_file
+from fimble.syntax.languages import Language
+from fimble.syntax.outline.read import has_outlines
 
 _log = logging.getLogger(__name__)
 
@@ -75,9 +77,12 @@ class FileTable:
         return _grouped((folder.rpartition("/")[2], folder) for folder in self._by_folder)
 
 
-def scan(root: Path) -> FileTable:
-    """Every file of the workspace that counts. Unreadable folders are left out; links to folders are not followed."""
-    rules = IgnoreRules(root)
+def scan(root: Path, counts: Callable[[Language], bool] = has_outlines) -> FileTable:
+    """Every file of the workspace that counts, of languages that count.
+
+    Unreadable folders are left out; links to folders are not followed.
+    """
+    rules = IgnoreRules(root, counts)
     stamps: dict[str, Stamp] = {}
     for path, stamp in _walk(root, rules):
         stamps[path] = stamp

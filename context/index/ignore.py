@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
-from fimble.syntax.languages import language_for
+from fimble.syntax.languages import Language, language_for
 from fimble.syntax.outline.read import has_outlines
 
 _log = logging.getLogger(__name__)
@@ -40,9 +41,10 @@ _MAX_MEAN_LINE_CHARS = 300
 class IgnoreRules:
     """The ignore files of one workspace, read when a folder is first asked about. Paths are relative, with slashes."""
 
-    def __init__(self, root: Path) -> None:
-        """Rules for the folder `root`."""
+    def __init__(self, root: Path, counts: Callable[[Language], bool] = has_outlines) -> None:
+        """Rules for the folder `root`, and files of languages that count."""
         self._root = root
+        self._counts = counts
         self._specs: dict[str, tuple[GitIgnoreSpec, ...]] = {}
 
     def skips_folder(self, path: str) -> bool:
@@ -57,7 +59,7 @@ class IgnoreRules:
         name = PurePosixPath(path).name
         if name not in MANIFESTS:
             language = language_for("", name)
-            if language is None or not has_outlines(language) or _GENERATED_NAMES.search(name):
+            if language is None or not self._counts(language) or _GENERATED_NAMES.search(name):
                 return True
         return self._is_ignored(path)
 
