@@ -2,7 +2,8 @@
 
 Where it is none (nothing, or a neighbour line again), writing branches at the token whose second choice was likeliest.
 Where the code below uses a name that nothing defines and the answer does not either, it begins with the definition.
-Where there is none and a closing line alone makes the whole file right, that is the answer.
+Where there is none, or one line was asked for and several are written, and a closing line alone makes the whole file
+right, that is the answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fimble.backend.decode.guard import SyntaxGuard
-from fimble.core.flow import Constraint, StopRules
+from fimble.core.flow import Constraint, LineMode, StopRules
 from fimble.syntax.needs import defines, needed_definition
 
 _MAX_BRANCHES = 32
@@ -45,6 +46,7 @@ class Rethinking:
     def __init__(self, rules: StopRules, hole: Constraint | None, guard: SyntaxGuard | None) -> None:
         """`hole` is the text around the cursor, and `guard` judges it; None where they are not known."""
         self._neighbours = rules.neighbours
+        self._is_one_line = rules.line_mode is LineMode.SINGLE
         self._hole = hole
         self._guard = guard
         self._n_times = 0
@@ -60,7 +62,7 @@ class Rethinking:
         if self._neighbours is None or self._n_times == _MAX_TIMES or not steps:
             return None
         anew = self._with_needed_name(left, steps)
-        if anew is None and not left.strip():
+        if anew is None and (not left.strip() or (self._is_one_line and "\n" in left.strip())):
             anew = self._with_closer()
         if anew is None and (not left.strip() or left.strip() in self._neighbours or self._repeats_suffix(left)):
             anew = _at_likeliest_branch(steps)

@@ -10,10 +10,15 @@ from fimble.core.flow import Constraint, LineMode, StopRules
 from fimble.syntax.parse import TreeCache
 
 
-def rethinking(source: str, language: str = "python", neighbours: tuple[str, ...] | None = ()) -> Rethinking:
+def rethinking(
+    source: str,
+    language: str = "python",
+    neighbours: tuple[str, ...] | None = (),
+    lines: LineMode = LineMode.SINGLE,
+) -> Rethinking:
     prefix, suffix = source.split("$0")
     hole = Constraint(language, prefix, suffix)
-    return Rethinking(StopRules(64, LineMode.SINGLE, neighbours=neighbours), hole, guard_for(hole, TreeCache()))
+    return Rethinking(StopRules(64, lines, neighbours=neighbours), hole, guard_for(hole, TreeCache()))
 
 
 def steps(*texts: str, second: int = 0) -> list[Step]:
@@ -76,3 +81,10 @@ def test_where_nothing_is_left_a_closing_line_that_mends_the_file_is_the_answer(
     assert rethought.instead_of("", WRITTEN) == Anew(0, (closer,))
     assert rethought.instead_of("", WRITTEN) == Anew(1), "the same closer was tried again"
     assert rethinking(source, "java").instead_of("    int c;", WRITTEN) is None
+    assert rethinking(source, "java").instead_of("  void d() {\n    b();\n  }", WRITTEN) == Anew(0, (closer,))
+
+
+def test_several_lines_stay_where_they_were_asked_for_or_nothing_is_open() -> None:
+    method, open_class = "  void d() {\n    b();\n  }\n}", "class A {\n  int b() {\n    return 1;\n  }\n$0"
+    assert rethinking(open_class, "java", lines=LineMode.MULTI).instead_of(method, WRITTEN) is None
+    assert rethinking(open_class + "\n}\n", "java").instead_of(method[:-2], WRITTEN) is None
