@@ -179,12 +179,15 @@ class Engine:
             await asyncio.wait([self._idle_work])
 
     async def aclose(self) -> None:
-        """Let go of the model."""
+        """Let go of the model; requests that still wait for it are rejected."""
         if self._idle_work:
             self._idle_work.cancel()
+            await asyncio.wait([self._idle_work])
         if self._upkeep:
             self._upkeep.close()
+        self._traffic.stop()
         await self._backend.aclose()
+        await self._traffic.over()
 
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):

@@ -90,6 +90,10 @@ class Flight:
         await asyncio.wait([self._task])
         return None if self._task.cancelled() or self._task.exception() else self._task.result()
 
+    async def over(self) -> None:
+        """Wait until it is over, however that comes."""
+        await asyncio.wait([self._task])
+
     def stop_if_forsaken(self) -> None:
         """Stop generating if nobody waits for it."""
         if not self._n_waiting:

@@ -28,6 +28,7 @@ class Traffic:
         self._backend = backend
         self._recall = Recall()
         self._flight: Flight | None = None
+        self._landing: list[Flight] = []
         self._route: Route | None = None
 
     def known(self, route: Route) -> tuple[Answer, str] | None:
@@ -56,6 +57,16 @@ class Traffic:
         if written := await self._take_off(route, prompt).end():
             self._keep(route, written)
 
+    def stop(self) -> None:
+        """Stop what nobody waits for."""
+        if self._flight:
+            self._flight.stop_if_forsaken()
+
+    async def over(self) -> None:
+        """Wait until nothing is under way any more: a task that outlives its event loop is torn up."""
+        for flight in (*self._landing, *filter(None, (self._flight,))):
+            await flight.over()
+
     def _board(self, route: Route, prompt: Prompt) -> tuple[Flight, str]:
         """The generation under way if the user typed along with it, and what was typed; else a new one."""
         if self._flight and self._route and not self._flight.is_over:
@@ -73,6 +84,7 @@ class Traffic:
         """Start a generation. One that nobody waits for stops: nobody will want it any more."""
         if self._flight:
             self._flight.stop_if_forsaken()
+            self._landing = [flight for flight in (*self._landing, self._flight) if not flight.is_over]
         self._flight, self._route = Flight(self._backend, prompt), route
         return self._flight
 

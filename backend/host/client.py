@@ -235,6 +235,7 @@ class _Link:
         self._listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._listener
+        self._end_streams(BackendError("The connection to the model process was closed here."))
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         reason = "The model process closed the connection."
@@ -249,7 +250,11 @@ class _Link:
         if self._streams:
             self._on_died()
         reason = f"{reason}{await self._cause_of_death()}"
-        error = ModelProcessDiedError(reason, mend=f"The next request starts it again. Its log is {self._places.log}.")
+        self._end_streams(
+            ModelProcessDiedError(reason, mend=f"The next request starts it again. Its log is {self._places.log}.")
+        )
+
+    def _end_streams(self, error: BackendError) -> None:
         for stream in list(self._streams.values()):
             stream.push({"error": protocol.error_to_wire(error)})
 

@@ -333,6 +333,19 @@ async def test_failures_are_rejections_that_carry_their_error(error: Exception, 
     assert rejection.error is error
 
 
+@pytest.mark.parametrize("moment_s", [0.0, 0.01, 0.05])
+async def test_closing_leaves_no_task_behind(moment_s: float) -> None:
+    engine, _ = engine_of("a + b", delay_ms=30)
+    await completed(engine, "return $0\n")  # and then the next is written ahead
+    waiting = asyncio.create_task(engine.complete(request("other $0\n")))
+    forsaken = asyncio.create_task(engine.complete(request("third $0\n")))
+    await asyncio.sleep(moment_s)
+    forsaken.cancel()
+    await engine.aclose()
+    await asyncio.wait([waiting, forsaken])
+    assert asyncio.all_tasks() == {asyncio.current_task()}
+
+
 async def test_warming_asks_for_no_answer() -> None:
     engine, backend = engine_of("never")
     await engine.warm(request("x = $0\n").document, ByteOffset(4))

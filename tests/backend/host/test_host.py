@@ -147,6 +147,16 @@ async def test_killed_in_a_request_it_says_so_and_the_next_works(backend: HostBa
     assert await write(backend, await prompt_of(backend, "x =", 2))
 
 
+async def test_closing_ends_what_is_still_being_read(model_path: Path, paths: Paths) -> None:
+    backend = make(model_path, paths)
+    prompt = await prompt_of(backend, "def add(a, b):\n", 400)
+    reading = asyncio.create_task(write(backend, prompt))
+    await asyncio.sleep(0.3)
+    await backend.aclose()
+    with pytest.raises(BackendError, match="closed"):
+        await reading
+
+
 async def test_killed_between_requests_the_next_works(backend: HostBackend, paths: Paths) -> None:
     await backend.describe()
     for process in host_processes(paths):
