@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import random
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -266,6 +267,7 @@ def run_training(
     data = load(prepared)
     gguf = weights_of(data.about.model_id, data.about.weights_sha256)
     require_architecture(architecture_of(gguf))
+    os.environ.setdefault("TQDM_DISABLE", "1")  # transformers' bars would cut through ours
     from fimble.tuning.training.start import start_training
 
     with bar("training") as show:

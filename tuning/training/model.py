@@ -15,7 +15,6 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, inject_adapter_in_model
 from transformers import AutoModelForCausalLM, GgufConfig
-from transformers.utils import logging as transformers_logging
 
 from fimble.core.errors import ModelUnsuitableError
 from fimble.tuning.training.run_folder import TrainConfig
@@ -88,7 +87,6 @@ def load_trainee(weights: Path, config: TrainConfig, device: torch.device) -> Tr
         ModelUnsuitableError: transformers does not know the architecture, or it has no layers that take adapters.
     """
     dtype = choose_dtype(config.dtype, device)
-    transformers_logging.disable_progress_bar()  # the run shows its own
     try:
         if weights.is_dir():
             model = AutoModelForCausalLM.from_pretrained(weights, dtype=dtype, local_files_only=True)
