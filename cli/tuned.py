@@ -1,4 +1,4 @@
-"""`fimble tune export|eval|own`: what becomes of a trained adapter, and the whole way in one command."""
+"""`fimble tune export|eval|merge|own`: what becomes of a trained adapter, and the whole way in one command."""
 
 from __future__ import annotations
 
@@ -15,6 +15,8 @@ from rich.table import Table
 
 from fimble.backend.catalog.adapters import AdapterStore, require_name
 from fimble.backend.catalog.verify import sha256_of
+from fimble.backend.host.cores import usable_cores
+from fimble.backend.llama.quantize import FILE_TYPES
 from fimble.cli import tune as stages
 from fimble.cli.tune import tune
 from fimble.core.config import Layer
@@ -57,6 +59,26 @@ def eval_command(
     click.echo(f"The adapter wins: {verdict.reason}.")
     if install:
         _install(adapter, install)
+
+
+@tune.command()
+@click.argument("adapter")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The GGUF to write.")
+@click.option("--model", "model_id", help="The model that the adapter is for, instead of the configured one.")
+@click.option("--type", "file_type", type=click.Choice(FILE_TYPES), help="File type, instead of the model's own.")
+@click.option("--threads", default=0, type=click.IntRange(min=0), help="CPU threads; 0: the cores.")
+def merge(adapter: str, out: Path, model_id: str | None, file_type: str | None, threads: int) -> None:
+    """Put ADAPTER (a name or a file) into its model's weights: one GGUF, as fast as the plain model."""
+    from fimble.tuning.merge import file_type_of
+    from fimble.tuning.merge import merge as write_merged
+
+    settings, store = stages.open_store()
+    weights = store.resolve(model_id or settings.config.model.id)
+    path = AdapterStore(settings.paths.models).resolve(adapter, base_sha256=sha256_of(weights))
+    kind = file_type or file_type_of(weights)
+    click.echo(f"merging {path.name} into {weights.name} as {kind}")
+    write_merged(weights, path, out, kind, n_threads=threads or usable_cores())
+    click.echo(f"{out}, {out.stat().st_size / 1e6:.0f} MB. Take it in: `fimble models import {out}`")
 
 
 @tune.command()
