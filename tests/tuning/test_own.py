@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.tuning.conftest import ORDERS, make_repository
+from tests.tuning.conftest import make_large_repository, make_repository
 from tests.tuning.tiny_model import write_tiny_model
 
 from fimble.backend.catalog.adapters import AdapterStore
@@ -44,19 +44,7 @@ def _tiny_model(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def shop(tmp_path: Path) -> Path:
     """A repository of a few files that differ enough to be learned from."""
-    root = make_repository(tmp_path / "My Shop")
-    for i, noun in enumerate(("Basket", "Invoice", "Parcel", "Coupon", "Ledger", "Supplier")):
-        text = ORDERS.replace("Order", noun).replace("lines", f"{noun.lower()}_parts").replace("total", f"sum_{i}")
-        extra = "".join(
-            f"\n\ndef {noun.lower()}_{name}(items: list[int], factor: int = {i}) -> int:\n"
-            f"    found = [item * factor for item in items if item > {k + i}]\n"
-            f"    return {name}(found) if found else {k}\n"
-            for k, name in enumerate(("sum", "max", "min", "len"))
-        )
-        (root / "shop" / f"{noun.lower()}.py").write_text(
-            f'"""{noun}s."""\n' + text.partition("\n")[2] + extra, "utf-8"
-        )
-    return root
+    return make_large_repository(tmp_path / "My Shop", ("Basket", "Invoice", "Parcel", "Coupon", "Ledger", "Supplier"))
 
 
 def own(repository: Path, work: Path, *options: str) -> Result:
