@@ -97,7 +97,8 @@ def random_middles(text: str) -> list[tuple[str, str]]:
 
 def test_random_cuts_begin_anywhere_and_end_with_a_word() -> None:
     middles = random_middles(ORDERS)
-    assert not any(re.match(r"\w", middle[-1]) and re.match(r"\w", rest) for middle, rest in middles)
+    for kind in (r"\w", r"[ \t]"):
+        assert not any(re.match(kind, middle[-1]) and re.match(kind, rest) for middle, rest in middles)
     assert any(re.match(r"\w", ORDERS[ORDERS.index(middle + rest) - 1]) and re.match(r"\w", middle)
                for middle, rest in middles)  # fmt: skip
 

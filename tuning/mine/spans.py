@@ -90,14 +90,15 @@ def _choose(spans: Sequence[Span], n: int, generator: random.Random) -> list[Spa
 def _random_spans(text: str, n: int, generator: random.Random) -> Iterator[Span]:
     """Cuts between any two characters but within a line end; lengths spread evenly over their magnitudes.
 
-    A gap may begin within a word, as typing does, and ends with one: to stop within a word is seldom asked for.
+    A gap may begin within a word, as typing does, and ends with one: to stop within a word, or within an indentation,
+    is seldom asked for.
     """
     for _ in range(n):
         length = round(2 ** generator.uniform(1, _MAX_RANDOM_CHARS.bit_length() - 1))
         if len(text) - length < _MIN_AROUND_CHARS:
             continue
         start = generator.randrange(len(text) - length)
-        end = _word_end(text, start + length)
+        end = _run_end(text, start + length)
         middle = text[start:end]
         if _splits_line_end(text, start) or _splits_line_end(text, end) or not middle.strip():
             continue
@@ -106,17 +107,21 @@ def _random_spans(text: str, n: int, generator: random.Random) -> Iterator[Span]
         yield Span(HoleKind.RANDOM, CharIndex(start), CharIndex(end), 0)
 
 
-def _word_end(text: str, at: int) -> int:
-    """`at`, or the end of the word that it cuts."""
-    if not _is_of_word(text[at - 1]):
-        return at
-    while at < len(text) and _is_of_word(text[at]):
-        at += 1
+def _run_end(text: str, at: int) -> int:
+    """`at`, or the end of the word or of the blanks that it cuts."""
+    of_one_kind = _is_of_word if _is_of_word(text[at - 1]) else _is_blank
+    if of_one_kind(text[at - 1]):
+        while at < len(text) and of_one_kind(text[at]):
+            at += 1
     return at
 
 
 def _is_of_word(character: str) -> bool:
     return character == "_" or character.isalnum()
+
+
+def _is_blank(character: str) -> bool:
+    return character in " \t"
 
 
 def _splits_line_end(text: str, at: int) -> bool:
