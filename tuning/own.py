@@ -47,7 +47,7 @@ def sizes(prompt: PromptOptions, *, has_gpu: bool, n_examples: int = 0) -> Sizes
             TrainConfig(row_tokens=max(2048, prompt.max_tokens + 256), rows_per_step=16, evaluate_every=100),
         )
     short = replace(prompt, max_tokens=min(prompt.max_tokens, 256), chunk_tokens=min(prompt.chunk_tokens, 85))
-    # A step takes 10 to 20 s on one core: a killed run loses few of them.
+    # A step takes half a minute of one core: a killed run loses few of them.
     return Sizes(
         SpanOptions(n_per_file=12),
         PrepareOptions(short, limit=n_examples or 600, n_tasks=60),
