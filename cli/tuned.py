@@ -113,13 +113,14 @@ def own(
     chosen = sizes(settings.config.prompt, has_gpu=has_gpu(), n_examples=examples)
     _require_memory(weights, chosen.train)
     folder = OwnFolder(work or settings.paths.state / "tuning" / repository.resolve().name)
-    if folder.take_up(wanted(repository, model_id, sha256_of(weights), chosen, evaluation)):
-        click.echo(f"Going on with what was begun in {folder.path}.")
-    try:
-        _go(folder, repository, model_id, weights, chosen, evaluation, threads, adapter_name)
-    except (KeyboardInterrupt, click.Abort):
-        click.echo("The same command goes on from here.", err=True)
-        raise
+    with folder.alone():
+        if folder.take_up(wanted(repository, model_id, sha256_of(weights), chosen, evaluation)):
+            click.echo(f"Going on with what was begun in {folder.path}.")
+        try:
+            _go(folder, repository, model_id, weights, chosen, evaluation, threads, adapter_name)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("The same command goes on from here.", err=True)
+            raise
 
 
 def _go(

@@ -5,13 +5,16 @@ A run that was stopped, or killed, goes on at the stage it was in; one that came
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import filelock
 
 from fimble.core.config import PromptOptions
 from fimble.core.errors import InputError
@@ -76,6 +79,28 @@ class OwnFolder:
         """Whether the second stage is done."""
         return (self.prepared / ABOUT).is_file()
 
+    @contextlib.contextmanager
+    def alone(self) -> Generator[None]:
+        """Keep others out: a run that was thought dead may still be at work.
+
+        Raises:
+            InputError: another process is at work here, or the folder cannot be written to.
+        """
+        lock = filelock.FileLock(self.path.with_name(f"{self.path.name}.lock"), timeout=0)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            lock.acquire()
+        except filelock.Timeout as error:
+            raise InputError(
+                f"Another `fimble tune own` is at work in {self.path}.", mend="Wait for it, or stop it."
+            ) from error
+        except OSError as error:
+            raise self._not_writable(error) from error
+        try:
+            yield
+        finally:
+            lock.release()
+
     def take_up(self, wanted: Mapping[str, Any]) -> bool:
         """True where a stopped run of the very same goes on; else what an earlier one left is deleted.
 
@@ -101,9 +126,7 @@ class OwnFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             state.write_text(asked, "utf-8")
         except OSError as error:
-            raise InputError(
-                f"{self.path} cannot be written to: {error.strerror}.", mend="Choose another --work."
-            ) from error
+            raise self._not_writable(error) from error
         return False
 
     def require_tasks(self) -> int:
@@ -124,6 +147,9 @@ class OwnFolder:
     def finish(self) -> None:
         """There is a verdict: the next run begins anew. The adapter stays, to be looked at."""
         (self.path / _STATE).write_text("", "utf-8")
+
+    def _not_writable(self, error: OSError) -> InputError:
+        return InputError(f"{self.path} cannot be written to: {error.strerror}.", mend="Choose another --work.")
 
 
 def default_name(repository: Path) -> str:

@@ -23,6 +23,7 @@ from fimble.cli.main import root
 from fimble.core.errors import FimbleError, InputError, ModelUnsuitableError
 from fimble.engine.settings import user_paths
 from fimble.tuning.gate import Verdict
+from fimble.tuning.own import OwnFolder
 from fimble.tuning.prepare.dataset import load
 from fimble.tuning.training.run_folder import RunFolder
 
@@ -204,6 +205,15 @@ def test_what_was_begun_otherwise_is_begun_anew(shop: Path, tmp_path: Path, monk
     result = own(shop, work)
     assert "Going on" not in result.output
     assert (work / "mined" / "report.json").stat().st_mtime_ns > before
+
+
+def test_two_at_once_do_not_work_in_one_folder(shop: Path, tmp_path: Path) -> None:
+    work = tmp_path / "work"
+    with OwnFolder(work).alone():
+        result = own(shop, work)
+    assert isinstance(result.exception, InputError)
+    assert "is at work in" in result.exception.message
+    assert not work.exists()
 
 
 @pytest.mark.parametrize("stage", ["mined", "prepared", "run"])
