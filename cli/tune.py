@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import os
 import random
 from collections.abc import Callable, Generator
 from pathlib import Path
@@ -15,9 +16,10 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from fimble.backend.catalog.catalog import load_catalog
+from fimble.backend.catalog.gguf_header import read_header
 from fimble.backend.catalog.store import ModelStore
 from fimble.backend.catalog.verify import no_progress, sha256_of
-from fimble.core.errors import FimbleError, ModelCorruptError
+from fimble.core.errors import InputError, ModelCorruptError
 from fimble.engine.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -40,7 +42,6 @@ def tune() -> None:
 @click.option("--per-file", default=24, show_default=True, type=click.IntRange(min=1), help="Examples a file gives.")
 @click.option("--seed", default=0, show_default=True, help="Which gaps are chosen.")
 @click.option("--any-licence", is_flag=True, help="Also code without a permissive licence: for your own.")
-@click.option("--show", default=0, type=click.IntRange(min=0), help="Print so many examples, chosen at random.")
 @click.option("--ray", metavar="ADDRESS", help="Find gaps on this Ray cluster; `local` starts one here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 def mine(
@@ -50,7 +51,6 @@ def mine(
     per_file: int,
     seed: int,
     any_licence: bool,
-    show: int,
     ray: str | None,
     as_json: bool,
 ) -> None:
@@ -78,20 +78,31 @@ def mine(
             click.echo(f"{name}: {licence}")
     if not evaluation:
         click.echo("No --evaluation sets were given: only repositories known by name were kept out.", err=True)
-    if show:
-        _show_examples(out, show, seed)
 
 
-def _show_examples(folder: Path, n: int, seed: int) -> None:
+@tune.command()
+@click.argument("mined", type=click.Path(path_type=Path))
+@click.option("--count", default=50, show_default=True, type=click.IntRange(min=1), help="So many, chosen at random.")
+@click.option("--kind", help="Of this kind only, such as call or function_body.")
+@click.option("--seed", default=0, show_default=True, help="Which ones.")
+def show(mined: Path, count: int, kind: str | None, seed: int) -> None:
+    """Print mined examples to look at: each gap in its surroundings, chosen at random by the seed."""
+    from fimble.tuning.mine.difficulty import STAGE_NAMES
     from fimble.tuning.mine.examples import load
 
-    mined = load(folder)
-    for example in random.Random(seed).sample(mined.examples, min(n, len(mined.examples))):
-        prefix, middle, suffix = mined.parts(example)
-        file = mined.files[example.file_id]
+    found = load(mined)
+    examples = [one for one in found.examples if kind is None or one.kind == kind]
+    if not examples:
+        kinds = ", ".join(sorted({one.kind for one in found.examples}))
+        raise InputError(f"No example is of the kind {kind}.", mend=f"Kinds: {kinds}.")
+    chosen = random.Random(seed).sample(examples, min(count, len(examples)))
+    for number, example in enumerate(chosen, 1):
+        prefix, middle, suffix = found.parts(example)
+        file = found.files[example.file_id]
         if prefix + middle + suffix != file.text:
-            raise FimbleError(f"{example.id} is not a part of its file.")
-        click.echo(f"\n--- {file.repository}/{file.path} {example.kind} stage {example.stage}")
+            raise InputError(f"{mined} is damaged: {example.id} is no part of its file.", mend="Mine again.")
+        line = prefix.count("\n") + 1
+        click.echo(f"\n--- {number}. {file.repository}/{file.path}:{line} {example.kind}, {STAGE_NAMES[example.stage]}")
         click.echo(click.style(prefix[-160:], dim=True) + "⟦" + middle + "⟧" + click.style(suffix[:80], dim=True))
 
 
@@ -247,6 +258,7 @@ def run_training(
         FimbleError: a package is missing, or what `train` raises.
         click.Abort: the user stopped it.
     """
+    from fimble.tuning.export import require_architecture
     from fimble.tuning.prepare.dataset import load
     from fimble.tuning.training.need import require_packages
     from fimble.tuning.training.run_folder import RunFolder
@@ -254,6 +266,8 @@ def run_training(
     require_packages()
     data = load(prepared)
     gguf = weights_of(data.about.model_id, data.about.weights_sha256)
+    require_architecture(architecture_of(gguf))
+    os.environ.setdefault("TQDM_DISABLE", "1")  # transformers' bars would cut through ours
     from fimble.tuning.training.start import start_training
 
     with bar("training") as show:
@@ -277,6 +291,11 @@ def weights_of(model_id: str, sha256: str) -> Path:
             f"{path} is not the file that the sequences were prepared for.", mend="Run `fimble tune prepare` again."
         )
     return path
+
+
+def architecture_of(gguf: Path) -> str:
+    """llama.cpp's name for what kind of model a GGUF is; empty where it does not say."""
+    return str(read_header(gguf).metadata.get("general.architecture", ""))
 
 
 def _show_curve(metrics: list[dict[str, Any]]) -> None:

@@ -1,20 +1,22 @@
-"""`fimble tune export|eval|own`: what becomes of a trained adapter, and the whole way in one command."""
+"""`fimble tune export|eval|merge|own`: what becomes of a trained adapter, and the whole way in one command."""
 
 from __future__ import annotations
 
 import asyncio
-import shutil
+import contextlib
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from fimble.backend.catalog.adapters import AdapterStore
-from fimble.backend.catalog.gguf_header import read_header
+from fimble.backend.catalog.adapters import AdapterStore, require_name
 from fimble.backend.catalog.verify import sha256_of
+from fimble.backend.host.cores import usable_cores
+from fimble.backend.llama.quantize import FILE_TYPES
 from fimble.cli import tune as stages
 from fimble.cli.tune import tune
 from fimble.core.config import Layer
@@ -23,6 +25,11 @@ from fimble.engine.settings import Settings, load_settings
 from fimble.evaluation.results import Partial, RecordResult
 from fimble.evaluation.session import Selection, select
 from fimble.tuning.gate import Verdict, compare, judge, run_set
+from fimble.tuning.prepare.dataset import TASKS
+
+if TYPE_CHECKING:
+    from fimble.tuning.own import OwnFolder, Sizes
+    from fimble.tuning.training.run_folder import TrainConfig
 
 
 @tune.command()
@@ -55,45 +62,117 @@ def eval_command(
 
 
 @tune.command()
+@click.argument("adapter")
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The GGUF to write.")
+@click.option("--model", "model_id", help="The model that the adapter is for, instead of the configured one.")
+@click.option("--type", "file_type", type=click.Choice(FILE_TYPES), help="File type, instead of the model's own.")
+@click.option("--threads", default=0, type=click.IntRange(min=0), help="CPU threads; 0: the cores.")
+def merge(adapter: str, out: Path, model_id: str | None, file_type: str | None, threads: int) -> None:
+    """Put ADAPTER (a name or a file) into its model's weights: one GGUF, as fast as the plain model."""
+    from fimble.tuning.merge import file_type_of
+    from fimble.tuning.merge import merge as write_merged
+
+    settings, store = stages.open_store()
+    weights = store.resolve(model_id or settings.config.model.id)
+    path = AdapterStore(settings.paths.models).resolve(adapter, base_sha256=sha256_of(weights))
+    kind = file_type or file_type_of(weights)
+    click.echo(f"merging {path.name} into {weights.name} as {kind}")
+    write_merged(weights, path, out, kind, n_threads=threads or usable_cores())
+    click.echo(f"{out}, {out.stat().st_size / 1e6:.0f} MB. Take it in: `fimble models import {out}`")
+
+
+@tune.command()
 @click.argument("repository", type=click.Path(path_type=Path))
 @click.option("--name", help="Name of the adapter, instead of the folder's.")
 @click.option("--evaluation", multiple=True, type=click.Path(path_type=Path), help="A set to keep out. Repeatable.")
+@click.option("--examples", default=0, type=click.IntRange(min=0), help="How many; 0: what suits this machine.")
 @click.option("--work", type=click.Path(path_type=Path), help="Folder for what lies between, instead of one of ours.")
 @click.option("--threads", default=0, type=click.IntRange(min=0), help="CPU threads; 0: torch's own choice.")
-def own(repository: Path, name: str | None, evaluation: tuple[Path, ...], work: Path | None, threads: int) -> None:
+def own(
+    repository: Path, name: str | None, evaluation: tuple[Path, ...], examples: int, work: Path | None, threads: int
+) -> None:
     """Tune the model on your own repository, and install the adapter if it wins on files it has not seen.
 
-    Takes minutes on a GPU and about an hour on two cores. Stopped, the same command goes on where it was. Nothing
-    leaves this machine.
+    Takes about an hour on two cores. Stopped or killed, the same command goes on where it was. Nothing leaves this
+    machine.
     """
-    from fimble.tuning.mine.run import MineOptions, mine
-    from fimble.tuning.own import sizes
+    from fimble.tuning.export import require_architecture
+    from fimble.tuning.own import OwnFolder, default_name, sizes, wanted
     from fimble.tuning.training.need import has_gpu, require_packages
 
     require_packages()
     if not repository.is_dir():
         raise InputError(f"There is no folder {repository}.", mend="Give the folder of your repository.")
+    adapter_name = name if name is not None else default_name(repository)
+    require_name(adapter_name)
     settings, store = stages.open_store()
-    weights = store.resolve(settings.config.model.id)
-    chosen = sizes(settings.config.prompt, has_gpu=has_gpu())
-    folder = work or settings.paths.state / "tuning" / repository.resolve().name
-    mined, prepared, run = folder / "mined", folder / "prepared", folder / "run"
-    if not (prepared / "about.json").is_file():
-        shutil.rmtree(run, ignore_errors=True)
+    model_id = settings.config.model.id
+    weights = store.resolve(model_id)
+    require_architecture(stages.architecture_of(weights))
+    _require_markers(weights, model_id)
+    chosen = sizes(settings.config.prompt, has_gpu=has_gpu(), n_examples=examples)
+    _require_memory(weights, chosen.train)
+    folder = OwnFolder(work or settings.paths.state / "tuning" / repository.resolve().name)
+    with folder.alone():
+        if folder.take_up(wanted(repository, model_id, sha256_of(weights), chosen, evaluation)):
+            click.echo(f"Going on with what was begun in {folder.path}.")
+        try:
+            _go(folder, repository, model_id, weights, chosen, evaluation, threads, adapter_name)
+        except (KeyboardInterrupt, click.Abort):
+            click.echo("The same command goes on from here.", err=True)
+            raise
+
+
+def _go(
+    folder: OwnFolder,
+    repository: Path,
+    model_id: str,
+    weights: Path,
+    chosen: Sizes,
+    evaluation: tuple[Path, ...],
+    threads: int,
+    adapter_name: str,
+) -> None:
+    """Every stage that is not done yet, in order."""
+    from fimble.tuning.mine.run import MineOptions, mine
+
+    if not folder.is_mined:
+        click.echo(f"1/5 mining {repository}")
         options = MineOptions(chosen.spans, any_licence=True, evaluation_sets=evaluation)
-        report = mine([repository], mined, options, lambda _: click.echo("mining", err=True))
+        report = mine([repository], folder.mined, options, lambda _: None)
         click.echo(f"{report.n_examples} examples from {report.n_files} files")
-        stages.run_preparing(mined, prepared, settings.config.model.id, weights, chosen.prepare)
-    stages.run_training(prepared, run, chosen.train, n_threads=threads)
-    adapter = _export(run, run / "adapter.gguf")
-    verdict = _gate(adapter, prepared / "tasks.jsonl", (), None, None)
+    if not folder.is_prepared:
+        click.echo("2/5 preparing")
+        stages.run_preparing(folder.mined, folder.prepared, model_id, weights, chosen.prepare)
+    n_tasks = folder.require_tasks()
+    click.echo("3/5 training")
+    stages.run_training(folder.prepared, folder.run, chosen.train, n_threads=threads)
+    click.echo("4/5 writing the adapter")
+    adapter = _export(folder.run, folder.adapter)
+    click.echo(f"5/5 asking {n_tasks} held-out tasks without the adapter and with it")
+    verdict = _gate(adapter, folder.prepared / TASKS, (), None, None)
+    if verdict.wins:
+        click.echo(f"The adapter wins: {verdict.reason}.")
+        _install(adapter, adapter_name)
+    folder.finish()
     if not verdict.wins:
         raise FimbleError(
             f"The adapter does not win on your held-out files: {verdict.reason}. It was not installed.",
             mend=f"It is {adapter}, if you want to try it: `fimble models adapter add`.",
         )
-    click.echo(f"The adapter wins: {verdict.reason}.")
-    _install(adapter, name or repository.resolve().name.lower())
+
+
+def _require_markers(weights: Path, model_id: str) -> None:
+    from fimble.tuning.prepare.vocabulary import GgufVocabulary
+
+    with contextlib.closing(GgufVocabulary(weights, model_id)) as vocabulary:
+        vocabulary.end_of_middle(vocabulary.family())
+
+
+def _require_memory(weights: Path, config: TrainConfig) -> None:
+    from fimble.tuning.training.start import require_room
+
+    require_room(weights, config)
 
 
 def _export(run: Path, out: Path) -> Path:
@@ -103,7 +182,7 @@ def _export(run: Path, out: Path) -> Path:
     folder = RunFolder(run)
     about = folder.about()
     path = stages.weights_of(about["model_id"], about["weights_sha256"])
-    return write_adapter(folder, str(read_header(path).metadata.get("general.architecture", "")), out)
+    return write_adapter(folder, stages.architecture_of(path), out)
 
 
 def _install(adapter: Path, name: str) -> None:

@@ -1,30 +1,24 @@
 #!/bin/sh
 # Tune the default model on Python packages, from nothing to a verdict. Needs a package index and, to be done within
-# an hour, a GPU; on two cores take recipes/small.sh.
+# an hour, a GPU; on two cores take recipes/small.sh; for a GPU without a network, recipes/offline.sh. Stopped, the same
+# command goes on where it was.
 #
 #   recipes/packages.sh WORK [EVALUATION.jsonl.gz ...]
 #
 # EVALUATION: sets that the model will be judged by. What they hold is kept out of the training data, and the adapter
-# must not lose on them.
+# must not lose on them. By the environment: what recipes/data.sh takes, TRAIN, options of `fimble tune train`, and NAME
+# of the adapter. Several GPUs: TRAIN_WITH="torchrun --nproc-per-node N -m fimble.cli.main".
 set -eu
+: "${TRAIN=--row-tokens 4096 --rows-per-step 16 --evaluate-every 100}" "${NAME=packages}" "${TRAIN_WITH=fimble}"
+here=$(dirname "$0")
 work=$1
+sh "$here/data.sh" "$@"
 shift
-sets=""
-for file in "$@"; do sets="$sets --evaluation $file"; done
+
+# shellcheck disable=SC2086
+$TRAIN_WITH tune train "$work/prepared" --out "$work/run" $TRAIN
+fimble tune export "$work/run"
 must_not_lose=""
 for file in "$@"; do must_not_lose="$must_not_lose --set $file"; done
-
-mkdir -p "$work/packages"
-for package in networkx textual sqlalchemy bokeh==2.4.3 flask django sympy scrapy sphinx aiohttp attrs tornado; do
-    python -m pip download --quiet --no-deps --no-binary :all: --dest "$work/packages" "$package"
-done
-
 # shellcheck disable=SC2086
-fimble tune mine "$work"/packages/* --out "$work/mined" $sets
-fimble tune prepare "$work/mined" --out "$work/prepared" --held-out attrs --held-out tornado --tasks 400
-
-# Several GPUs: torchrun --nproc-per-node N -m fimble.cli.main tune train ...
-fimble tune train "$work/prepared" --out "$work/run" --row-tokens 4096 --rows-per-step 16 --evaluate-every 200
-fimble tune export "$work/run"
-# shellcheck disable=SC2086
-fimble tune eval "$work/run/adapter.gguf" --tasks "$work/prepared/tasks.jsonl" $must_not_lose --install packages
+fimble tune eval "$work/run/adapter.gguf" --tasks "$work/prepared/tasks.jsonl" $must_not_lose --install "$NAME"

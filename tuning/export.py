@@ -38,11 +38,7 @@ def export(run: RunFolder, architecture: str, out: Path) -> Path:
         InputError: the run is not done, or `out` cannot be written.
         ModelUnsuitableError: adapters of this architecture cannot be written yet.
     """
-    if architecture not in ARCHITECTURES:
-        raise ModelUnsuitableError(
-            f"Adapters for models of the {architecture or 'unknown'} architecture cannot be exported.",
-            mend=f"Tune a model of one of these: {', '.join(ARCHITECTURES)}.",
-        )
+    require_architecture(architecture)
     about, weights = run.about(), run.adapter()
     config: dict[str, Any] = about["config"]
     fresh = out.with_name(f".{out.name}.new")
@@ -68,6 +64,15 @@ def export(run: RunFolder, architecture: str, out: Path) -> Path:
     finally:
         fresh.unlink(missing_ok=True)
     return out
+
+
+def require_architecture(architecture: str) -> None:
+    """Refuse, before any work, a model whose adapter could not be written: ModelUnsuitableError."""
+    if architecture not in ARCHITECTURES:
+        raise ModelUnsuitableError(
+            f"Adapters for models of the {architecture or 'unknown'} architecture cannot be exported.",
+            mend=f"Tune a model of one of these: {', '.join(ARCHITECTURES)}.",
+        )
 
 
 def tensor_name(name: str) -> str:

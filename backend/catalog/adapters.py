@@ -48,8 +48,7 @@ class AdapterStore:
             ModelCorruptError: not a whole GGUF, or not an adapter.
         """
         chosen = name if name is not None else file.stem.lower()
-        if not is_model_id(chosen):
-            raise InputError(f"{chosen!r} cannot be an adapter's name.", mend="Use a-z, 0-9, '.', '_' and '-': `--as`.")
+        require_name(chosen)
         if not file.is_file():
             raise InputError(f"There is no file {file}.", mend="Give the path of an adapter's .gguf file.")
         header = _adapter_header(file)
@@ -139,6 +138,14 @@ class AdapterStore:
     def _suggest(self) -> str:
         names = ", ".join(adapter.name for adapter in self.all())
         return f"Adapters here: {names}." if names else "Add one: `fimble models adapter add FILE.gguf`."
+
+
+def require_name(name: str) -> None:
+    """Refuse a name that no adapter can have: InputError."""
+    if not is_model_id(name):
+        raise InputError(
+            f"{name!r} cannot be an adapter's name.", mend="Give it another, of a-z, 0-9, '.', '_' and '-'."
+        )
 
 
 def _require_base(name: str, made_for: str, base_sha256: str | None) -> None:

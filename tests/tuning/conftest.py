@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -82,6 +83,22 @@ def make_repository(root: Path, *, licence: str = MIT) -> Path:
     (root / "LICENSE").write_text(licence, "utf-8")
     (root / "shop" / "orders.py").write_text(ORDERS, "utf-8")
     (root / "shop" / "money.py").write_text(MONEY, "utf-8")
+    return root
+
+
+def make_large_repository(root: Path, nouns: Sequence[str]) -> Path:
+    """A project of a file for each noun, which differ enough to be learned from, beside those of the small one."""
+    make_repository(root)
+    for i, noun in enumerate(nouns):
+        text = ORDERS.replace("Order", noun).replace("lines", f"{noun.lower()}_parts").replace("total", f"sum_{i}")
+        extra = "".join(
+            f"\n\ndef {noun.lower()}_{name}(items: list[int], factor: int = {i}) -> int:\n"
+            f"    found = [item * factor for item in items if item > {k + i}]\n"
+            f"    return {name}(found) if found else {k}\n"
+            for k, name in enumerate(("sum", "max", "min", "len"))
+        )
+        text = f'"""{noun}s."""\n' + text.partition("\n")[2] + extra
+        (root / "shop" / f"{noun.lower()}.py").write_text(text, "utf-8")
     return root
 
 

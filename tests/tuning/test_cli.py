@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 from gguf import GGUFWriter
+from tests.tuning.tiny_model import write_tiny_model
 
 from fimble.backend.catalog.adapters import AdapterStore
 from fimble.cli.main import root
-from fimble.core.errors import FimbleError, InputError, ModelMissingError
+from fimble.core.errors import FimbleError, InputError, ModelCorruptError, ModelMissingError, ModelUnsuitableError
 from fimble.engine.settings import user_paths
 
 
@@ -31,7 +32,7 @@ def without(monkeypatch: pytest.MonkeyPatch, package: str) -> None:
 
 def test_every_stage_is_a_command() -> None:
     shown = fimble("tune", "--help").output
-    for name in ("mine", "prepare", "train", "export", "eval", "own"):
+    for name in ("mine", "show", "prepare", "train", "export", "eval", "merge", "own"):
         assert f"  {name} " in shown
 
 
@@ -51,6 +52,49 @@ def test_without_the_model_nothing_is_prepared(repository: Path, tmp_path: Path)
     assert isinstance(result.exception, ModelMissingError)
     assert "fimble models pull" in result.exception.mend
     assert not (tmp_path / "prepared").exists()
+
+
+def test_a_model_without_markers_is_not_prepared_for(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIMBLE_MODEL_ID", str(write_tiny_model(tmp_path / "plain.gguf", has_markers=False)))
+    assert fimble("tune", "mine", repository, "--out", tmp_path / "mined").exit_code == 0
+    result = fimble("tune", "prepare", tmp_path / "mined", "--out", tmp_path / "prepared")
+    assert isinstance(result.exception, ModelUnsuitableError)
+    assert "no fill-in-the-middle markers" in result.exception.message
+    assert not (tmp_path / "prepared").exists()
+
+
+def prepare_tiny(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, architecture: str) -> Path:
+    """A prepared folder for a tiny model; training is not stopped by what is not installed here."""
+    model = write_tiny_model(tmp_path / "tiny.gguf", architecture=architecture)
+    monkeypatch.setenv("FIMBLE_MODEL_ID", str(model))
+    without(monkeypatch, "nothing")
+    assert fimble("tune", "mine", repository, "--out", tmp_path / "mined").exit_code == 0
+    assert fimble("tune", "prepare", tmp_path / "mined", "--out", tmp_path / "prepared").exit_code == 0
+    return model
+
+
+def test_an_adapter_that_could_not_be_written_is_not_trained(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_tiny(repository, tmp_path, monkeypatch, "llama")
+    result = fimble("tune", "train", tmp_path / "prepared", "--out", tmp_path / "run")
+    assert isinstance(result.exception, ModelUnsuitableError)
+    assert "llama architecture cannot be exported" in result.exception.message
+    assert "qwen2" in result.exception.mend
+    assert not (tmp_path / "run").exists()
+
+
+def test_weights_that_changed_since_are_not_trained_on(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = prepare_tiny(repository, tmp_path, monkeypatch, "qwen2")
+    model.write_bytes(model.read_bytes() + b"\0")
+    result = fimble("tune", "train", tmp_path / "prepared", "--out", tmp_path / "run")
+    assert isinstance(result.exception, ModelCorruptError)
+    assert "fimble tune prepare" in result.exception.mend
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("stage", ["prepare", "export", "eval"])

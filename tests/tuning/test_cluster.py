@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 import sys
 from pathlib import Path
 
 import pytest
 
 from fimble.core.errors import FimbleError
-from fimble.tuning.mine.cluster import LOCAL, find_here, find_on
+from fimble.tuning.mine.cluster import LOCAL, find_here, find_on, require_cluster
 from fimble.tuning.mine.run import MineOptions, mine
 
 
@@ -17,6 +18,33 @@ def test_without_ray_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     with pytest.raises(FimbleError, match="needs Ray") as caught:
         find_on(LOCAL)
     assert "fimble[ray]" in caught.value.mend
+
+
+@pytest.mark.parametrize(
+    ("script", "reason"),
+    [
+        ("import time; time.sleep(60)", "no answer within 1 s"),
+        ("raise ConnectionError('nobody there')", "ConnectionError: nobody there"),
+    ],
+    ids=["silent", "refused"],
+)
+def test_a_cluster_that_does_not_answer_is_named(monkeypatch: pytest.MonkeyPatch, script: str, reason: str) -> None:
+    monkeypatch.setattr("fimble.tuning.mine.cluster._REACH_S", 1.0 if "sleep" in script else 60.0)
+    monkeypatch.setattr("fimble.tuning.mine.cluster._TRY", script)
+    with pytest.raises(FimbleError) as caught:
+        require_cluster("192.0.2.1:6379")
+    assert caught.value.message == f"The Ray cluster at 192.0.2.1:6379 cannot be reached: {reason}."
+    assert "--ray" in caught.value.mend
+
+
+@pytest.mark.timeout(120)
+def test_a_port_that_is_no_cluster_is_told_within_seconds() -> None:
+    pytest.importorskip("ray.data", reason='the extra is not installed: pip install "fimble[ray]"')
+    # A port that takes connections and says nothing: what keeps `ray.init` waiting for minutes.
+    with socket.create_server(("127.0.0.1", 0)) as deaf:
+        address = f"127.0.0.1:{deaf.getsockname()[1]}"
+        with pytest.raises(FimbleError, match="cannot be reached: no answer within 15 s"):
+            find_on(address)
 
 
 @pytest.mark.filterwarnings("default")

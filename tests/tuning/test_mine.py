@@ -123,9 +123,44 @@ def test_an_unfinished_folder_is_not_read(repository: Path, tmp_path: Path) -> N
         load(tmp_path / "out")
 
 
-def test_the_command_prints_counts_and_examples(repository: Path, tmp_path: Path) -> None:
-    result = CliRunner().invoke(tune, ["mine", str(repository), "--out", str(tmp_path / "out"), "--show", "3"])
+def test_what_a_compiler_wrote_is_left_out_and_its_declarations_are_context(repository: Path, tmp_path: Path) -> None:
+    source = "export class Cart {\n  total(): number {\n    return this.lines.length;\n  }\n}\n" * 4
+    for name, text in {
+        "cart.ts": source,
+        "cart.js": source.replace(": number", "") + "//# sourceMappingURL=cart.js.map\n",
+        "types.d.ts": "export declare class Shelf {\n  readonly width: number;\n  fill(name: string): void;\n}\n" * 4,
+    }.items():
+        (repository / "shop" / name).write_text(text, "utf-8")
+    report = run([repository], tmp_path / "out")
+    mined = {file.path: file.is_mined for file in load(tmp_path / "out").files.values()}
+    assert mined == {
+        "shop/cart.ts": True, "shop/money.py": True, "shop/orders.py": True, "shop/types.d.ts": False
+    }  # fmt: skip
+    assert report.left_out["file that is generated, minified or binary"] == 1
+    assert report.left_out["file of type declarations (kept as context)"] == 1
+
+
+def test_the_command_prints_counts(repository: Path, tmp_path: Path) -> None:
+    result = CliRunner().invoke(tune, ["mine", str(repository), "--out", str(tmp_path / "out")])
     assert result.exit_code == 0, result.output
-    assert result.output.count("⟦") == 3
     report = json.loads((tmp_path / "out" / "report.json").read_text("utf-8"))
     assert f"{report['n_examples']} examples from 2 files" in result.output
+
+
+def show(folder: Path, *options: str) -> str:
+    result = CliRunner().invoke(tune, ["show", str(folder), *options], catch_exceptions=False)
+    assert result.exit_code == 0
+    return result.output
+
+
+def test_examples_can_be_looked_at(repository: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    report = run([repository], out)
+    first = show(out, "--count", "5")
+    assert first.count("⟦") == first.count("⟧") == 5
+    assert "webshop/shop/" in first
+    assert show(out, "--count", "5") == first != show(out, "--count", "5", "--seed", "1")
+    assert show(out, "--count", "999").count("⟦") == report.n_examples
+    assert show(out, "--kind", "import").count(" import, ") == report.kinds["import"]
+    with pytest.raises(InputError, match="No example is of the kind poem"):
+        CliRunner().invoke(tune, ["show", str(out), "--kind", "poem"], catch_exceptions=False)

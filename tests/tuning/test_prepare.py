@@ -130,6 +130,21 @@ def test_a_held_out_repository_is_not_trained_on_and_gives_tasks(mined: Path, tm
         assert record.prefix + record.middle + record.suffix in {file.text for file in examples.files.values()}
 
 
+def test_of_few_files_one_is_held_out_and_of_one_none(tmp_path: Path) -> None:
+    for n_files in (1, 2, 3, 4):
+        repository = make_repository(tmp_path / f"shop{n_files}")
+        for path in sorted((repository / "shop").iterdir())[min(n_files, 2) :]:
+            path.unlink()
+        for i in range(2, n_files):
+            lines = "".join(f"def shelf_{i}_{k}(width):\n    return width * {i} + {k}\n\n\n" for k in range(12))
+            (repository / "shop" / f"shelf{i}.py").write_text(lines, "utf-8")
+        mine([repository], tmp_path / f"mined{n_files}", MineOptions(), lambda name: None)
+        run(tmp_path / f"mined{n_files}", tmp_path / f"out{n_files}")
+        about = load(tmp_path / f"out{n_files}").about
+        assert about.n_train > 0
+        assert (about.n_held_out > 0) == (n_files > 1), n_files
+
+
 def test_the_same_seed_gives_the_same_data_hash(mined: Path, tmp_path: Path) -> None:
     for out in ("one", "two"):
         run(mined, tmp_path / out)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,6 +85,29 @@ def test_any_text_is_cut_into_parts_that_join_to_it(text: str, seed: int) -> Non
         assert middle.strip()
         assert len(middle) <= MAX_CHARS
         assert not (prefix.endswith("\r") and middle.startswith("\n"))
+
+
+def random_middles(text: str) -> list[tuple[str, str]]:
+    """The gap and what stands right of it, of many random cuts."""
+    language = language_for("python")
+    assert language is not None
+    options = SpanOptions(n_per_file=200, random_share=1.0)
+    return [(text[span.start : span.end], text[span.end :]) for span in spans_of(language, text, options, "name")]
+
+
+def test_random_cuts_begin_anywhere_and_end_with_a_word() -> None:
+    middles = random_middles(ORDERS)
+    for kind in (r"\w", r"[ \t]"):
+        assert not any(re.match(kind, middle[-1]) and re.match(kind, rest) for middle, rest in middles)
+    assert any(re.match(r"\w", ORDERS[ORDERS.index(middle + rest) - 1]) and re.match(r"\w", middle)
+               for middle, rest in middles)  # fmt: skip
+
+
+def test_ruled_lines_are_not_learned() -> None:
+    text = ORDERS.replace("\n\n", "\n#" + "-" * 70 + "\n")
+    middles = random_middles(text)
+    assert len(middles) > 20
+    assert not any("-" * 8 in middle for middle, _ in middles)
 
 
 def test_kinds_take_turns() -> None:

@@ -11,7 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.tuning.tiny_model import write_tiny_model
 
+from fimble.backend.llama.context import ContextOptions, LlamaContext
+from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import InputError, ModelUnsuitableError
 from fimble.tuning.prepare.dataset import About, Prepared
 from fimble.tuning.training.packing import NO_TARGET, pack
@@ -23,7 +26,7 @@ pytest.importorskip("peft", reason='the extra is not installed: pip install "fim
 pytestmark = pytest.mark.filterwarnings("default")
 
 from fimble.tuning.training.losses import hidden_states, row_losses  # noqa: E402
-from fimble.tuning.training.model import HorizonHead, Trainee, choose_dtype, make_trainee  # noqa: E402
+from fimble.tuning.training.model import HorizonHead, Trainee, choose_dtype, load_trainee, make_trainee  # noqa: E402
 from fimble.tuning.training.need import require_memory  # noqa: E402
 from fimble.tuning.training.train import (  # noqa: E402
     Processes,
@@ -127,6 +130,24 @@ def test_the_horizon_head_begins_near_one_half_and_is_pulled_to_its_target() -> 
     losses.horizon.backward()
     assert trainee.head.linear.weight.grad.abs().sum() > 0
     assert any(p.grad is not None and p.grad.abs().sum() > 0 for p in trainee.model.parameters() if p.requires_grad)
+
+
+def test_a_gguf_in_torch_gives_llama_cpps_logits(tmp_path: Path) -> None:
+    path = write_tiny_model(tmp_path / "tiny.gguf")
+    model = LlamaModel(LoadOptions(path))
+    context = LlamaContext(model, ContextOptions(n_ctx=256, n_threads=1))
+    try:
+        tokens = tuple(model.tokenize("def total(lines):\n    return sum("))
+        context.evaluate(0, tokens)
+        served = context.logits().copy()
+    finally:
+        context.close()
+        model.close()
+    trainee = load_trainee(path, CONFIG, torch.device("cpu"))
+    with torch.no_grad():
+        given = trainee.model(input_ids=torch.tensor([tokens])).logits[0, -1].numpy()
+    # Weights are not quantized here, so only the arithmetic differs.
+    assert np.abs(given - served).max() < 0.02 * served.std()
 
 
 def test_only_adapters_and_the_head_are_trained() -> None:

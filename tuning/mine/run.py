@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,10 @@ from fimble.tuning.mine.spans import SpanOptions
 
 _MIN_FILE_CHARS = 200
 _NEAR_CHARS = 160
+# What compilers to JavaScript put at the end of what they write; packages often ship it beside its declarations.
+_COMPILED = re.compile(r"^//[#@] sourceMappingURL=", re.MULTILINE)
+_TAIL_CHARS = 2_000
+_DECLARATIONS = (".d.ts", ".d.mts", ".d.cts")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +140,17 @@ def _files(
             continue
         file_id = file_id_of(repository.name, path)
         is_known = near.add(file_id, text) is not None
+        is_declared = path.endswith(_DECLARATIONS)
         left_out["file nearly the same as another (kept as context)"] += is_known
-        yield SourceFile(file_id, repository.name, path, language.name, text, is_mined=not is_known)
+        left_out["file of type declarations (kept as context)"] += is_declared and not is_known
+        is_mined = not is_known and not is_declared
+        yield SourceFile(file_id, repository.name, path, language.name, text, is_mined=is_mined)
 
 
 def _unfit_reason(text: str, options: MineOptions) -> str | None:
     if len(text) < _MIN_FILE_CHARS:
         return "file of less than 200 characters"
-    if is_unfit(text):
+    if is_unfit(text) or _COMPILED.search(text, max(0, len(text) - _TAIL_CHARS)):
         return "file that is generated, minified or binary"
     if not options.any_licence and header_forbids(text):
         return "file under other terms than its repository"

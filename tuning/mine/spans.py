@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,8 @@ _MAX_RANDOM_CHARS = 400
 # A gap needs surroundings: a file that is nearly all gap teaches writing files, not completing them.
 _MIN_AROUND_CHARS = 80
 _PARSE_WORK_UNITS = 40_000
+# Lines ruled with dashes and the like teach nothing but their length.
+_RULED_LINE = re.compile(r"([^\w\s])\1{7}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,16 +88,40 @@ def _choose(spans: Sequence[Span], n: int, generator: random.Random) -> list[Spa
 
 
 def _random_spans(text: str, n: int, generator: random.Random) -> Iterator[Span]:
-    """Cuts between any two characters but within a line end; lengths spread evenly over their magnitudes."""
+    """Cuts between any two characters but within a line end; lengths spread evenly over their magnitudes.
+
+    A gap may begin within a word, as typing does, and ends with one: to stop within a word, or within an indentation,
+    is seldom asked for.
+    """
     for _ in range(n):
         length = round(2 ** generator.uniform(1, _MAX_RANDOM_CHARS.bit_length() - 1))
         if len(text) - length < _MIN_AROUND_CHARS:
             continue
         start = generator.randrange(len(text) - length)
-        end = start + length
-        if _splits_line_end(text, start) or _splits_line_end(text, end) or not text[start:end].strip():
+        end = _run_end(text, start + length)
+        middle = text[start:end]
+        if _splits_line_end(text, start) or _splits_line_end(text, end) or not middle.strip():
+            continue
+        if len(text) - len(middle) < _MIN_AROUND_CHARS or _RULED_LINE.search(middle):
             continue
         yield Span(HoleKind.RANDOM, CharIndex(start), CharIndex(end), 0)
+
+
+def _run_end(text: str, at: int) -> int:
+    """`at`, or the end of the word or of the blanks that it cuts."""
+    of_one_kind = _is_of_word if _is_of_word(text[at - 1]) else _is_blank
+    if of_one_kind(text[at - 1]):
+        while at < len(text) and of_one_kind(text[at]):
+            at += 1
+    return at
+
+
+def _is_of_word(character: str) -> bool:
+    return character == "_" or character.isalnum()
+
+
+def _is_blank(character: str) -> bool:
+    return character in " \t"
 
 
 def _splits_line_end(text: str, at: int) -> bool:

@@ -33,9 +33,10 @@ class PrepareOptions:
     """How examples become sequences.
 
     `limit` takes an even sample over stages; 0 takes all. `held_out` names repositories that are never trained on;
-    without any, one file in ten is kept out. Stages are those of mining, or, where `prepare` is given a measure of
-    loss, by the model's own loss. `default_layout_share` of the sequences have the layout that serving
-    chooses, the others the family's other one; `cold_share` of them the small windows of a cold cache, no chunks.
+    without any, one file in ten is kept out, and one at least where there are two. Stages are those of mining, or,
+    where `prepare` is given a measure of loss, by the model's own loss. `default_layout_share` of the sequences have
+    the layout that serving chooses, the others the family's other one; `cold_share` of them the small windows of a
+    cold cache, no chunks.
     """
 
     prompt: PromptOptions
@@ -108,6 +109,7 @@ class _Preparation:
         self._options = options
         self._on_example = on_example
         self._n_done = 0
+        self._held_out_files = _held_out_files(mined)
         self._labelled: list[Labelled] = []
         self._tasks: list[dict[str, Any]] = []
 
@@ -190,10 +192,17 @@ class _Preparation:
     def _is_held_out(self, example: Example) -> bool:
         if self._options.held_out:
             return self._file(example).repository in self._options.held_out
-        return random.Random(example.file_id).random() < _MIN_SHARE_HELD_OUT
+        return example.file_id in self._held_out_files
 
     def _file(self, example: Example) -> SourceFile:
         return self._mined.files[example.file_id]
+
+
+def _held_out_files(mined: Mined) -> frozenset[str]:
+    """One mined file in ten by its id, so that a run can be repeated; one at least, but never the only one."""
+    ranked = sorted((random.Random(file_id).random(), file_id) for file_id in {one.file_id for one in mined.examples})
+    n = max(sum(rank < _MIN_SHARE_HELD_OUT for rank, _ in ranked), 1)
+    return frozenset(file_id for _, file_id in ranked[:n]) if len(ranked) > 1 else frozenset()
 
 
 def _even(examples: Sequence[Example], n: int) -> list[Example]:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fimble.core.errors import InputError
+from fimble.evaluation.results import write_atomically
 
 RUN = "run.json"
 METRICS = "metrics.jsonl"
@@ -75,10 +76,11 @@ class RunFolder:
                     f"{self.path} holds a run with other settings, data or weights.",
                     mend="Choose another --out, or delete that folder.",
                 )
+            self._end_torn_line()
             return (self.path / CHECKPOINT).is_file()
         try:
             self.path.mkdir(parents=True, exist_ok=True)
-            run.write_text(json.dumps({**wanted, **facts}, indent=2) + "\n", "utf-8")
+            write_atomically(run, json.dumps({**wanted, **facts}, indent=2) + "\n")
         except OSError as error:
             raise InputError(f"{self.path} cannot be written to: {error.strerror}.", mend="Choose another.") from error
         return False
@@ -96,22 +98,40 @@ class RunFolder:
                 f"{self.path} is no folder of a training run.", mend="Make one with `fimble tune train`."
             ) from error
 
+    @property
+    def is_done(self) -> bool:
+        """Whether there is nothing left to train."""
+        return (self.path / ADAPTER).is_file()
+
     def log(self, values: Mapping[str, float | int]) -> None:
         """Add a line to the loss curve."""
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(dict(values)) + "\n")
 
     def metrics(self) -> list[dict[str, Any]]:
-        """Every line of the loss curve; a step that was done twice, after an interruption, counts once."""
+        """Every line of the loss curve; a step that was done twice, after an interruption, counts once.
+
+        A line that was being written when the run was killed is passed over.
+        """
         try:
             lines = (self.path / METRICS).read_text("utf-8").splitlines()
         except FileNotFoundError:
             return []
         found: dict[tuple[int, bool], dict[str, Any]] = {}
         for line in lines:
-            value = json.loads(line)
+            try:
+                value = json.loads(line)
+            except ValueError:
+                continue
             found[value["step"], "held_out_loss" in value] = value
         return [found[key] for key in sorted(found)]
+
+    def _end_torn_line(self) -> None:
+        """A killed run may have left half a line: the next must not join it."""
+        path = self.path / METRICS
+        if path.is_file() and not path.read_bytes().endswith(b"\n"):
+            with path.open("ab") as file:
+                file.write(b"\n")
 
     def save_adapter(self, weights: Mapping[str, NDArray[np.float32]]) -> None:
         """Write what was learned; the run is done then."""

@@ -21,8 +21,7 @@ import torch
 from fimble.core.errors import InputError
 from fimble.tuning.prepare.dataset import Prepared
 from fimble.tuning.training.losses import row_losses
-from fimble.tuning.training.model import Trainee, choose_device, choose_dtype, load_trainee
-from fimble.tuning.training.need import require_memory
+from fimble.tuning.training.model import Trainee, choose_device, load_trainee
 from fimble.tuning.training.packing import Row, pack, training_order
 from fimble.tuning.training.run_folder import CHECKPOINT, RunFolder, TrainConfig
 
@@ -52,27 +51,26 @@ class Processes:
 
 
 def train(
-    prepared: Prepared, weights: Path, gguf: Path, out: RunFolder, config: TrainConfig, facts: dict[str, Any],
+    prepared: Prepared, weights: Path, out: RunFolder, config: TrainConfig, facts: dict[str, Any],
     on_step: OnStep,
 ) -> bool:  # fmt: skip
     """Train until done; False where the user stopped it, and the same call goes on from the last checkpoint.
 
-    `weights` is the GGUF itself or a safetensors folder of the same model; `gguf` is what the adapter will serve.
+    `weights` is the GGUF itself or a safetensors folder of the same model.
 
     Raises:
         InputError: the folder holds another run, or there is nothing to train on.
-        ModelError: the weights do not fit into memory, or are not of a known kind.
+        ModelError: the weights are not of a known kind.
     """
     rows = _rows(prepared, config)
-    device = choose_device()
-    free = torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else None
-    require_memory(gguf, choose_dtype(config.dtype, device).itemsize, free)
     processes = join_processes()
     if processes.rank == 0:
         out.begin(config, prepared.about.data_hash, prepared.about.weights_sha256, facts)
     processes.wait()
+    if out.is_done:
+        return True
     has_checkpoint = (out.path / CHECKPOINT).is_file()
-    trainee = load_trainee(weights, config, device)
+    trainee = load_trainee(weights, config, choose_device())
     return run_steps(trainee, prepared, rows, out, config, processes, on_step, resume=has_checkpoint)
 
 
