@@ -1,6 +1,7 @@
 """Second thoughts on a blank line: an answer that is none, or leaves a name undefined, is written anew.
 
-Where it is none (nothing, or a neighbour line again), writing branches at the token whose second choice was likeliest.
+Where it is none (nothing, or a neighbour line again, be it at the end of several), writing branches at the token whose
+second choice was likeliest.
 Where the code below uses a name that nothing defines and the answer does not either, it begins with the definition.
 Where there is none, or one line was asked for and several are written, and a closing line alone makes the whole file
 right, that is the answer.
@@ -18,6 +19,8 @@ from fimble.syntax.needs import defines, needed_definition
 
 _MAX_BRANCHES = 32
 _MAX_TIMES = 2
+# A line shorter than this (a lone bracket, `else:`) stands in many places.
+_MIN_LINE_CHARS = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +74,14 @@ class Rethinking:
         return anew
 
     def _repeats_suffix(self, left: str) -> bool:
-        """Whether several lines are those that stand below anyway."""
+        """Whether several lines are those that stand below anyway or, where one was wanted, lead up to the next."""
         below = self._hole.suffix.lstrip() if self._hole else ""
-        return "\n" in left.strip() and f"{below}\n".startswith(f"{left.strip()}\n")
+        written = left.strip()
+        if "\n" not in written:
+            return False
+        last, following = written.rpartition("\n")[2].strip(), below.partition("\n")[0].strip()
+        is_led_up = self._is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
+        return is_led_up or f"{below}\n".startswith(f"{written}\n")
 
     def _with_closer(self) -> Anew | None:
         if self._guard is None or self._hole is None or self._has_tried_closer:

@@ -35,6 +35,14 @@ def test_what_is_no_answer_branches_where_the_second_choice_was_likeliest(left: 
     assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) == Anew(1)
 
 
+def test_lines_that_lead_up_to_the_next_one_are_no_answer_where_one_was_wanted() -> None:
+    source = "def f():\n$0\n    return False\n"
+    left = "    if x:\n        return False"
+    assert rethinking(source).instead_of(left, WRITTEN) == Anew(1)
+    assert rethinking(source, lines=LineMode.MULTI).instead_of(left, WRITTEN) is None
+    assert rethinking("def f():\n$0\n    b()\n").instead_of("    if x:\n        b()", WRITTEN) is None, "too short"
+
+
 @pytest.mark.parametrize("left", ["    foo()", "    a()\n    c()", "    a(), b()"])
 def test_answers_stay(left: str) -> None:
     assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) is None
