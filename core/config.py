@@ -41,6 +41,12 @@ class HostOptions:
         2, "By how much the model process yields to other programs, the editor among them; 0 to 19.", minimum=0
     )
     memory_limit_mb: int = _option(0, "Address space the model process may take, in MiB; 0 sets no limit.", minimum=0)
+    kv_disk_mb: int = _option(
+        0,
+        "MiB of the cache folder for what the model has read, your code among it, so that it need not read it again at"
+        " its next start (256 is plenty); 0 keeps nothing on disk and deletes what is there.",
+        minimum=0,
+    )
 
 
 @dataclass(frozen=True, slots=True)

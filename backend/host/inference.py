@@ -11,13 +11,17 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.host.cores import ThreadChooser, usable_cores
 from fimble.backend.host.protocol import ModelSpec
-from fimble.backend.llama import generate
+from fimble.backend.llama import generate, recall
 from fimble.backend.llama.context import ContextOptions, LlamaContext
+from fimble.backend.llama.kvdisk import KvShelf
+from fimble.backend.llama.kvkey import state_key
+from fimble.backend.llama.library import build_facts
 from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import FimbleError, InputError
 from fimble.core.flow import ModelInfo, Prompt, Token, TokenId
@@ -44,11 +48,24 @@ class Job:
     cancelled: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class StatePlace:
+    """Where what was read is kept for the next start, and how much of it."""
+
+    folder: Path
+    max_bytes: int
+
+
+class _Unload:
+    """Said to the thread instead of a job."""
+
+
 class Inference:
     """Owns the model in memory; at most one at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, states: StatePlace | None = None) -> None:
         """Start the thread; weights are loaded by the first job that needs them."""
+        self._states = states
         self._lock = threading.Condition()
         self._vocabulary_lock = threading.Lock()  # held while weights are replaced, and while another thread reads them
         self._requests: deque[Job] = deque()
@@ -59,6 +76,7 @@ class Inference:
         self._spec: ModelSpec | None = None
         self._model: LlamaModel | None = None
         self._context: LlamaContext | None = None
+        self._shelf: KvShelf | None = None
         self._info: ModelInfo | None = None
         self._chooser = ThreadChooser(usable_cores())
         self._trees = TreeCache()
@@ -114,12 +132,15 @@ class Inference:
         with self._vocabulary_lock:
             if self._spec != job.spec or self._model is None or self._context is None:
                 return False
-            result = _look_up(self._model, self._context, job)
+            result = _look_up(self._model, self._context, self._shelf, job)
         job.on_done(result)
         return True
 
     def _run(self) -> None:
         while job := self._next():
+            if isinstance(job, _Unload):
+                self._free()
+                continue
             try:
                 result = self._do(job)
             except FimbleError as error:
@@ -134,7 +155,7 @@ class Inference:
                     self._running = None
         self._free()
 
-    def _next(self) -> Job | None:
+    def _next(self) -> Job | _Unload | None:
         with self._lock:
             while not self._stopping:
                 if self._requests or self._warm_ups:
@@ -145,7 +166,7 @@ class Inference:
                     return job
                 if self._unload_wanted:
                     self._unload_wanted = False
-                    self._free()
+                    return _Unload()
                 self._lock.wait()
             return None
 
@@ -157,7 +178,7 @@ class Inference:
     def _do(self, job: Job) -> dict[str, object]:
         model, context = self._ready(job.spec)
         if _is_question(job):
-            return _look_up(model, context, job)
+            return _look_up(model, context, self._shelf, job)
         if job.prompt is None:
             return {"info": asdict(self._describe(job.spec, model))}
         if job.prompt.n_tokens + 1 > context.n_ctx:
@@ -168,6 +189,8 @@ class Inference:
         if job.cancelled:
             context.abort()
         self._choose_threads(job.spec, context)
+        if self._shelf:
+            recall.recall(context, self._shelf, job.prompt.tokens)
         if job.is_warm_up:
             generate.warm(context, job.prompt.tokens)
             return {"dropped": False}
@@ -195,8 +218,9 @@ class Inference:
                 model.close()
                 raise
             _touch(context, model)
+            shelf = _open_shelf(self._states, spec, model) if self._states else None
             with self._lock, self._vocabulary_lock:
-                self._model, self._context, self._spec = model, context, spec
+                self._model, self._context, self._spec, self._shelf = model, context, spec, shelf
         if not self._model or not self._context:
             raise AssertionError("a spec without a model")
         return self._model, self._context
@@ -218,9 +242,11 @@ class Inference:
         return self._info
 
     def _free(self) -> None:
+        if self._context and self._shelf:
+            recall.put_away(self._context, self._shelf)
         with self._vocabulary_lock:
             context, model = self._context, self._model
-            self._context = self._model = self._spec = self._info = None
+            self._context = self._model = self._spec = self._info = self._shelf = None
             if context:
                 context.close()
             if model:
@@ -234,13 +260,22 @@ def _touch(context: LlamaContext, model: LlamaModel) -> None:
     _ = model.piece_index
 
 
+def _open_shelf(place: StatePlace, spec: ModelSpec, model: LlamaModel) -> KvShelf | None:
+    try:
+        key = state_key(spec.path, spec.adapter, n_ctx=spec.n_ctx, n_gpu_layers=model.n_gpu_layers, build=build_facts())
+    except OSError as error:  # replaced or gone since it was loaded
+        _log.warning("no KV states are used: %s", error)
+        return None
+    return KvShelf(place.folder, key, place.max_bytes)
+
+
 def _is_question(job: Job) -> bool:
     return job.texts is not None or job.markers is not None or job.candidates is not None
 
 
-def _look_up(model: LlamaModel, context: LlamaContext, job: Job) -> dict[str, object]:
+def _look_up(model: LlamaModel, context: LlamaContext, shelf: KvShelf | None, job: Job) -> dict[str, object]:
     if job.texts is not None:
         return {"ids": [model.tokenize(text) for text in job.texts]}
     if job.candidates is not None:
-        return {"n_cached": [context.n_cached(tokens) for tokens in job.candidates]}
+        return {"n_cached": [recall.n_at_hand(context, shelf, tokens) for tokens in job.candidates]}
     return {"ids": [model.marker_id(marker) for marker in job.markers or ()]}

@@ -31,11 +31,12 @@ _MAX_LOG_BYTES = 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class HostPlaces:
-    """Where one user's model process listens and logs."""
+    """Where one user's model process listens, logs and keeps what it has read."""
 
     socket: Path
     lock: Path
     log: Path
+    kv_states: Path
 
 
 def places(paths: Paths) -> HostPlaces:
@@ -45,7 +46,7 @@ def places(paths: Paths) -> HostPlaces:
     if len(os.fsencode(socket)) > _MAX_SOCKET_PATH_BYTES:
         digest = hashlib.sha256(os.fsencode(paths.runtime)).hexdigest()[:16]
         socket = Path(tempfile.gettempdir()) / f"fimble-{os.getuid()}-{digest}" / f"{name}.sock"
-    return HostPlaces(socket, socket.with_suffix(".lock"), paths.state / "host.log")
+    return HostPlaces(socket, socket.with_suffix(".lock"), paths.state / "host.log", paths.cache / "kv")
 
 
 async def connect(
@@ -130,6 +131,8 @@ def _start(where: HostPlaces, options: HostOptions) -> subprocess.Popen[bytes]:
         "idle_unload_s": options.idle_unload_s,
         "memory_limit_mb": options.memory_limit_mb,
         "niceness": options.niceness,
+        "kv_folder": str(where.kv_states),
+        "kv_disk_mb": options.kv_disk_mb,
     }
     command = [sys.executable, "-P", "-m", "fimble.backend.host.worker"]
     command += ["--socket", str(where.socket), "--options", json.dumps(wire)]

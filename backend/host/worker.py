@@ -19,25 +19,30 @@ from pathlib import Path
 from typing import Any
 
 from fimble.backend.host import protocol
-from fimble.backend.host.inference import Inference, Job
+from fimble.backend.host.inference import Inference, Job, StatePlace
+from fimble.backend.llama import kvdisk
 from fimble.core.flow import Token
 
 _log = logging.getLogger("fimble.host")
 _MIB = 1024 * 1024
 _HOUSEKEEPING_S = 1.0
+_FIRST_CLIENT_S = 30.0
 
 
 class Worker:
     """Accepts clients and turns their frames into jobs."""
 
-    def __init__(self, socket: Path, *, linger_s: float, idle_unload_s: float) -> None:
+    def __init__(
+        self, socket: Path, *, linger_s: float, idle_unload_s: float, states: StatePlace | None = None
+    ) -> None:
         """Prepare; `serve` does the work."""
         self._socket = socket
         self._linger_s = linger_s
         self._idle_unload_s = idle_unload_s
-        self._inference = Inference()
+        self._inference = Inference(states)
         self._n_clients = 0
-        self._last_client_left = time.monotonic()
+        self._lonely_since = time.monotonic()
+        self._had_a_client = False
         self._last_request = time.monotonic()
 
     async def serve(self) -> None:
@@ -64,7 +69,9 @@ class Worker:
             self._inference.close()
 
     def _is_forsaken(self) -> bool:
-        return self._n_clients == 0 and time.monotonic() - self._last_client_left > self._linger_s
+        # Whoever started it is on the way: before its first client it waits that long whatever `linger_s` says.
+        patience_s = self._linger_s if self._had_a_client else max(self._linger_s, _FIRST_CLIENT_S)
+        return self._n_clients == 0 and time.monotonic() - self._lonely_since > patience_s
 
     def _maybe_unload(self) -> None:
         if self._inference.is_loaded and time.monotonic() - self._last_request > self._idle_unload_s:
@@ -72,6 +79,7 @@ class Worker:
 
     async def _client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._n_clients += 1
+        self._had_a_client = True
         jobs: dict[int, Job] = {}
         try:
             while frame := await protocol.read_frame(reader):
@@ -83,7 +91,7 @@ class Worker:
             for job in jobs.values():
                 self._inference.cancel(job)
             self._n_clients -= 1
-            self._last_client_left = time.monotonic()
+            self._lonely_since = time.monotonic()
             writer.close()
 
     def _take(self, frame: protocol.Frame, jobs: dict[int, Job], writer: asyncio.StreamWriter) -> None:
@@ -131,7 +139,7 @@ def main(argv: list[str] | None = None) -> None:
     """Entry point of the model process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--socket", type=Path, required=True)
-    parser.add_argument("--options", required=True, help="JSON: linger_s, idle_unload_s, memory_limit_mb, niceness")
+    parser.add_argument("--options", required=True, help="JSON, as launch.py writes it")
     arguments = parser.parse_args(argv)
     options: dict[str, Any] = json.loads(arguments.options)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
@@ -139,7 +147,13 @@ def main(argv: list[str] | None = None) -> None:
     if options["memory_limit_mb"]:
         limit_bytes = int(options["memory_limit_mb"]) * _MIB
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))
-    worker = Worker(arguments.socket, linger_s=options["linger_s"], idle_unload_s=options["idle_unload_s"])
+    states = StatePlace(Path(options["kv_folder"]), int(options["kv_disk_mb"]) * _MIB)
+    worker = Worker(
+        arguments.socket,
+        linger_s=options["linger_s"],
+        idle_unload_s=options["idle_unload_s"],
+        states=states if kvdisk.prepare(states.folder, states.max_bytes) else None,
+    )
     asyncio.run(worker.serve())
 
 

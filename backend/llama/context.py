@@ -80,8 +80,7 @@ class LlamaContext:
 
     def place(self, tokens: tuple[TokenId, ...], n_room: int) -> tuple[int, int]:
         """Choose and trim a sequence for a prompt; returns it and how many of its tokens need no evaluation."""
-        held = [kvplan.Held(tuple(t), used) for t, used in zip(self._held, self._last_used, strict=True)]
-        chosen = kvplan.plan(held, tokens, n_cells=self.n_ctx, n_room=n_room)
+        chosen = kvplan.plan(self._all_held(), tokens, n_cells=self.n_ctx, n_room=n_room)
         for seq in chosen.drop:
             self.cut(seq, 0)
         if chosen.copy_from is not None:
@@ -90,8 +89,7 @@ class LlamaContext:
             self._held[chosen.target] = self._held[chosen.copy_from][: chosen.n_reused]
         else:
             self.cut(chosen.target, chosen.n_reused)
-        self._clock += 1
-        self._last_used[chosen.target] = self._clock
+        self._use(chosen.target)
         return chosen.target, chosen.n_reused
 
     def n_cached(self, tokens: tuple[TokenId, ...]) -> int:
@@ -101,6 +99,38 @@ class LlamaContext:
     def held(self, seq: int) -> tuple[TokenId, ...]:
         """The tokens that a sequence holds."""
         return tuple(self._held[seq])
+
+    def by_use(self) -> tuple[int, ...]:
+        """The sequences, last used first."""
+        return tuple(sorted(range(len(self._held)), key=lambda seq: -self._last_used[seq]))
+
+    def state(self, seq: int) -> npt.NDArray[np.uint8]:
+        """What a sequence holds, as llama.cpp writes it: shape (n_bytes,), 12 KB a token with the default model."""
+        n_bytes: int = self._lib.llama_state_seq_get_size(self._handle, seq)
+        state = np.empty(n_bytes, np.uint8)
+        n_written: int = self._lib.llama_state_seq_get_data(self._handle, _pointer(state), n_bytes, seq)
+        if n_written != n_bytes:
+            invariant_broken(f"a state of {n_bytes} bytes was written with {n_written}")
+        return state
+
+    def restore(self, tokens: tuple[TokenId, ...], state: npt.NDArray[np.uint8]) -> bool:
+        """Hold the `tokens` that `state()` once gave `state` for, in a free or the least recently used sequence.
+
+        Returns whether llama.cpp took it; if not, that sequence is empty.
+        """
+        if len(tokens) > self.n_ctx:
+            return False
+        target, drop = kvplan.room_for(self._all_held(), len(tokens), n_cells=self.n_ctx)
+        for seq in (*drop, target):
+            self.cut(seq, 0)
+        n_read: int = self._lib.llama_state_seq_set_data(self._handle, _pointer(state), state.nbytes, target)
+        n_there: int = self._lib.llama_memory_seq_pos_max(self._memory, target) + 1
+        if n_read != state.nbytes or n_there != len(tokens):
+            self._lib.llama_memory_seq_rm(self._memory, target, -1, -1)
+            return False
+        self._held[target] = list(tokens)
+        self._use(target)
+        return True
 
     def cut(self, seq: int, n_keep: int) -> None:
         """Forget all but the first `n_keep` tokens of a sequence."""
@@ -174,6 +204,13 @@ class LlamaContext:
             self._lib.llama_free(self._handle)
             self._handle = None
 
+    def _all_held(self) -> list[kvplan.Held]:
+        return [kvplan.Held(tuple(t), used) for t, used in zip(self._held, self._last_used, strict=True)]
+
+    def _use(self, seq: int) -> None:
+        self._clock += 1
+        self._last_used[seq] = self._clock
+
     def _decode(self, seq: int, tokens: tuple[TokenId, ...], *, n_logits: int) -> None:
         """Append tokens; logits are kept for the last `n_logits` of them."""
         batch = self._batch
@@ -219,3 +256,7 @@ class LlamaContext:
         self._lib.llama_set_abort_callback(
             self._handle, self._abort_callback, ctypes.cast(self._abort_flag, ctypes.c_void_p)
         )
+
+
+def _pointer(array: npt.NDArray[np.uint8]) -> Any:
+    return array.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

@@ -57,6 +57,12 @@ def plan(held: Sequence[Held], wanted: Sequence[TokenId], *, n_cells: int, n_roo
     return KvPlan(target, copy_from, n_reused, drop)
 
 
+def room_for(held: Sequence[Held], n_tokens: int, *, n_cells: int) -> tuple[int, tuple[int, ...]]:
+    """The sequence to put `n_tokens` tokens into that come with a state of their own, and those to drop for it."""
+    target = _emptiest(held, keep=None)
+    return target, _make_room(held, target, None, n_needed=n_tokens, n_cells=n_cells)
+
+
 def common_prefix(left: Sequence[TokenId], right: Sequence[TokenId]) -> int:
     """Length of the common head."""
     n_max = min(len(left), len(right))

@@ -124,6 +124,50 @@ def test_a_time_box_that_reading_used_up_does_not_end_in_white_space(
     assert stream.stats.n_generated_tokens < 8
 
 
+def test_a_state_restores_a_place_that_shares_its_head_with_another(model: LlamaModel, context: LlamaContext) -> None:
+    head = tokens_of(model, SOURCE)[:60]
+    here, there = (*head, *tokens_of(model, SOURCE)[100:300]), (*head, *tokens_of(model, SOURCE)[400:600])
+    write(model, context, here)
+    expected, _ = write(model, context, there)
+    seq = context.by_use()[0]
+    tokens, state = context.held(seq), context.state(seq)
+    other = LlamaContext(model, ContextOptions(2048, 2, n_places=3))
+    assert other.restore(tokens, state)
+    again, stream = write(model, other, there)
+    assert again == expected
+    assert stream.stats is not None
+    assert stream.stats.n_reused_tokens == len(there) - 1
+    other.close()
+
+
+def test_a_state_is_not_taken_for_other_tokens_than_its_own(model: LlamaModel, context: LlamaContext) -> None:
+    tokens = tokens_of(model, SOURCE)[:100]
+    context.evaluate(0, tokens)
+    state = context.state(0)
+    other = LlamaContext(model, ContextOptions(512, 2, n_places=2))
+    assert not other.restore(tokens[:99], state)
+    assert not other.restore(tokens, state[:-100])
+    assert not other.restore(tokens, np.zeros_like(state))
+    assert not other.restore(tokens * 6, state), "600 tokens in 512 cells"
+    assert [other.held(seq) for seq in (0, 1)] == [(), ()]
+    assert write(model, other, tokens, 4)[0] == write(model, context, tokens, 4)[0]
+    other.close()
+
+
+def test_a_state_pushes_the_least_recent_places_out_of_a_full_cache(model: LlamaModel, context: LlamaContext) -> None:
+    tokens = tokens_of(model, SOURCE)
+    context.evaluate(0, tokens[:300])
+    small = LlamaContext(model, ContextOptions(512, 2, n_places=3))
+    for start in (400, 600):
+        write(model, small, tokens[start : start + 120], 2)
+    assert small.restore(tokens[:300], context.state(0))
+    held = [small.held(seq) for seq in small.by_use()]
+    assert held[0] == tokens[:300]
+    assert held[1][:120] == tokens[600:720]
+    assert held[2] == ()
+    small.close()
+
+
 def test_an_abort_before_the_start_evaluates_nothing(model: LlamaModel, context: LlamaContext) -> None:
     context.abort()
     text, stream = write(model, context, tokens_of(model, "x = 1"))

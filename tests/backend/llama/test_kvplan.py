@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimble.backend.llama.kvplan import Held, common_prefix, plan
+from fimble.backend.llama.kvplan import Held, common_prefix, plan, room_for
 from fimble.core.flow import TokenId
 
 TOKENS = st.lists(st.integers(0, 2).map(TokenId), max_size=12).map(tuple)
@@ -58,3 +58,18 @@ def test_typing_extends_in_place() -> None:
     wanted = (*(TokenId(i) for i in range(480)), TokenId(9999))
     chosen = plan(held, wanted, n_cells=8192, n_room=64)
     assert (chosen.target, chosen.copy_from, chosen.n_reused, chosen.drop) == (0, None, 480, ())
+
+
+@given(st.lists(TOKENS, min_size=1, max_size=4), st.integers(1, 40), st.integers(40, 60))
+def test_room_for_a_state_is_made_by_dropping_no_more_than_need_be(
+    sequences: list[tuple[TokenId, ...]], n_tokens: int, n_cells: int
+) -> None:
+    held = [Held(tokens, i) for i, tokens in enumerate(sequences)]
+    target, drop = room_for(held, n_tokens, n_cells=n_cells)
+    empty = [i for i, one in enumerate(held) if not one.tokens]
+    assert target == (empty or [0])[0]
+    n_kept = sum(len(one.tokens) for i, one in enumerate(held) if i != target and i not in drop)
+    assert n_kept + n_tokens <= n_cells
+    if drop:
+        assert n_kept + n_tokens + len(held[drop[-1]].tokens) > n_cells
+        assert max(drop) < min((i for i, one in enumerate(held) if one.tokens and i not in (*drop, target)), default=99)
