@@ -90,9 +90,10 @@ def eval_command(
 
 
 def settings_for(model_id: str | None) -> Settings:
-    """The user's settings with another model, problems told."""
-    layers = [Layer("command line", {"model.id": model_id})] if model_id else []
-    settings = load_settings(layers)
+    """The user's settings with another model, problems told; nothing of one measurement is on disk for the next."""
+    settings = load_settings(
+        [Layer("command line", {"host.kv_disk_mb": 0, **({"model.id": model_id} if model_id else {})})]
+    )
     for problem in settings.problems:
         click.echo(f"fimble: setting not used: {problem}", err=True)
     return settings

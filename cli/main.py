@@ -14,6 +14,7 @@ from fimble.core.errors import FimbleError
 # `fimble --version` must not import a model runtime.
 _COMMANDS = {
     "bench": "bench",
+    "cache": "cache",
     "complete": "complete",
     "config": "config",
     "doctor": "doctor",

@@ -53,7 +53,7 @@ class Run:
 
     async def prompt(self, text: str) -> Prompt:
         (tokens,) = await self._backend.tokenize([text])
-        return Prompt(tokens, (), StopRules(12, LineMode.MULTI))
+        return Prompt(tokens, (), StopRules(6, LineMode.MULTI))
 
     async def write(self, prompt: Prompt) -> tuple[list[TokenId], GenerationStats]:
         stream = self._backend.generate(prompt)
@@ -72,7 +72,7 @@ def states(paths: Paths) -> list[Path]:
 
 async def test_after_a_restart_nothing_is_read_twice(model_path: Path, paths: Paths) -> None:
     async with Run(model_path, paths) as first:
-        here, there = await first.prompt(SOURCE[:1200]), await first.prompt(SOURCE[:200] + SOURCE[-1200:])
+        here, there = await first.prompt(SOURCE[:600]), await first.prompt(SOURCE[:200] + SOURCE[-500:])
         cold, cold_stats = await first.write(here)
         assert cold_stats.n_reused_tokens == 0
         warm, _ = await first.write(here)
@@ -93,14 +93,14 @@ async def test_after_a_restart_nothing_is_read_twice(model_path: Path, paths: Pa
 async def test_a_signal_to_end_is_in_time_to_write(model_path: Path, paths: Paths) -> None:
     """A session that ends, a machine that is shut down."""
     async with Run(model_path, paths) as run:
-        await run.write(await run.prompt(SOURCE[:800]))
+        await run.write(await run.prompt(SOURCE[:400]))
         run.process().send_signal(signal.SIGTERM)
     assert len(states(paths)) == 1
 
 
 async def test_weights_that_left_memory_come_back_with_what_was_read(model_path: Path, paths: Paths) -> None:
     async with Run(model_path, paths, replace(KEEPING, linger_s=30.0, idle_unload_s=1.0)) as run:
-        prompt = await run.prompt(SOURCE[:1200])
+        prompt = await run.prompt(SOURCE[:400])
         tokens, _ = await run.write(prompt)
         async with asyncio.timeout(30):
             while not states(paths):
@@ -113,7 +113,7 @@ async def test_weights_that_left_memory_come_back_with_what_was_read(model_path:
 
 async def test_another_context_reads_again(model_path: Path, paths: Paths) -> None:
     async with Run(model_path, paths) as run:
-        prompt = await run.prompt(SOURCE[:800])
+        prompt = await run.prompt(SOURCE[:400])
         await run.write(prompt)
     async with Run(model_path, paths, n_ctx=1024) as run:
         _, stats = await run.write(prompt)
@@ -123,7 +123,7 @@ async def test_another_context_reads_again(model_path: Path, paths: Paths) -> No
 
 async def test_junk_for_a_state_is_read_anew(model_path: Path, paths: Paths) -> None:
     async with Run(model_path, paths) as run:
-        prompt = await run.prompt(SOURCE[:800])
+        prompt = await run.prompt(SOURCE[:400])
         tokens, _ = await run.write(prompt)
     (path,) = states(paths)
     raw = bytearray(path.read_bytes())
@@ -137,7 +137,7 @@ async def test_junk_for_a_state_is_read_anew(model_path: Path, paths: Paths) -> 
 
 async def test_switched_off_nothing_is_kept_and_what_is_there_goes(model_path: Path, paths: Paths) -> None:
     async with Run(model_path, paths) as run:
-        prompt = await run.prompt(SOURCE[:800])
+        prompt = await run.prompt(SOURCE[:400])
         await run.write(prompt)
     assert states(paths)
     async with Run(model_path, paths, replace(KEEPING, kv_disk_mb=0)) as run:

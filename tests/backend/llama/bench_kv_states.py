@@ -2,8 +2,8 @@
 
     python tests/backend/llama/bench_kv_states.py [--model ID] [--threads 1] [--tokens 500 1500] FILE
 
-The first tokens of FILE (repeated if it is short) are evaluated, written, loaded into a new context and continued there.
-Prints one JSON object for each number of tokens.
+The first tokens of FILE (repeated if it is short) are evaluated, written, loaded into a new context and continued
+there. Prints one JSON object for each number of tokens.
 """
 
 from __future__ import annotations
