@@ -54,7 +54,7 @@ class _Head:
     n_state_bytes: int
     digest: str
 
-    def digest_of(self, *parts: bytes | npt.NDArray[np.uint8]) -> str:
+    def digest_of(self, *parts: bytes | memoryview) -> str:
         """What `digest` has to be."""
         digest = hashlib.sha256(f"{self.key} {self.n_tokens} {self.n_state_bytes} ".encode())
         for part in parts:
@@ -111,10 +111,10 @@ class KvShelf:
         ids = np.asarray(tokens, _TOKEN).tobytes()
         path = self._folder / f"{self._key[:16]}-{hashlib.sha256(ids).hexdigest()[:16]}{_SUFFIX}"
         head = _Head(self._key, len(tokens), state.nbytes, digest="")
-        line = _line(replace(head, digest=head.digest_of(ids, state)))
+        line = _line(replace(head, digest=head.digest_of(ids, state.data)))
         if len(line) + len(ids) + state.nbytes > self._max_bytes:
             return
-        _write(path, line, ids, state)
+        _write(path, line, ids, state.data)
         covered = [one for one in self._stored if one.path == path or _says_little_more(one.tokens, tokens)]
         for one in covered:
             if one.path != path:
@@ -202,7 +202,7 @@ def _says_little_more(tokens: tuple[TokenId, ...], than: tuple[TokenId, ...]) ->
     return len(tokens) - common_prefix(tokens, than) < LEAST_GAIN_TOKENS
 
 
-def _write(path: Path, *parts: bytes | npt.NDArray[np.uint8]) -> None:
+def _write(path: Path, *parts: bytes | memoryview) -> None:
     """Write beside and rename: a reader sees all of it or nothing. The checksum is what a lost power supply needs."""
     unfinished = path.with_name(f"{path.stem}-{os.getpid()}{_UNFINISHED}")
     try:
