@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from fimble.core.flow import LineMode, RejectReason
 from fimble.engine.indentation import fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
+from fimble.syntax.closers import closed_again, is_only_closers
 
 _MIN_LINES_OF_A_LOOP = 3
 _NEED_NO_BLANK = " \t)]},;:."
@@ -45,8 +46,8 @@ def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bo
         return RejectReason.REPEATS_SUFFIX
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
-    shaped = _fit_rest_of_line(text, suffix)
-    if shaped.text == text:
+    shaped = _fit_rest_of_line(text, prefix.rpartition("\n")[2], suffix)
+    if shaped == Shaped(text):
         shaped = Shaped(text + blanks)
     if not shaped.text.strip():
         return RejectReason.REPEATS_SUFFIX
@@ -112,12 +113,18 @@ def _repeats_line_above(text: str, prefix: str, suffix: str) -> bool:
     return text.strip() in (neighbours(prefix, suffix) or ())
 
 
-def _fit_rest_of_line(text: str, suffix: str) -> Shaped:
-    """Deal with what stands right of the cursor: closers that the editor put there must not appear twice."""
+def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:
+    """Deal with what stands right of the cursor: closers that the editor put there must not appear twice.
+
+    A line that has them itself and goes on behind them takes their place; `head` is the line left of the cursor.
+    """
     rest = suffix.split("\n", 1)[0].rstrip("\r")
     if not rest.strip() or "\n" in text:
         return Shaped(text)
     closers = rest.rstrip()
+    closed = closed_again(head, text, closers) if is_only_closers(closers) else None
+    if closed and text[closed.n_through :].strip():
+        return Shaped(text, len(closers))
     if text.endswith(closers) and len(closers) >= MIN_LINE_CHARS:
         return Shaped(text[: -len(closers)])
     # Only brackets and quotes: give up the written ones that the line's own would unbalance.

@@ -24,6 +24,7 @@ from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 
 # Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
 _MAX_LINE_BYTES = 1_000
+_A_NAME = b"x"
 # So much of the suffix surely holds its first line of code, behind blank lines and comments.
 _FOLLOWING_BYTES = 4_000
 # Where a statement begins at the very left, no older error matters in most languages.
@@ -160,6 +161,27 @@ class StopJudge:
         """What is judged."""
         return self._hole
 
+    def without_rest(self, n_bytes: int) -> StopJudge:
+        """A judge of the same hole, of completions that take the place of the first `n_bytes` behind it."""
+        hole, base, at = self._hole, self._tree_with_hole(), ByteOffset(len(self._hole.prefix))
+        tree = base and edited(
+            self._grammar,
+            base,
+            at,
+            ByteOffset(at + n_bytes),
+            b"",
+            max_work_units=self._max_work_units,
+            max_cpu_ms=self._max_cpu_ms,
+        )
+        return StopJudge(
+            self._language,
+            self._grammar,
+            Hole.of(hole.prefix, hole.suffix[n_bytes:]),
+            hole_tree=tree or None,
+            max_work_units=self._max_work_units,
+            max_cpu_ms=self._max_cpu_ms,
+        )
+
     def closing_line(self) -> bytes | None:
         """The closer that alone makes the whole file right, indented as the line that it closes; or None."""
         hole = self._hole
@@ -170,16 +192,23 @@ class StopJudge:
                 return indent_of_closer(hole.above) + closer
         return None
 
+    def is_no_worse_than_a_name(self, completion: bytes) -> bool:
+        """Whether nothing is wrong with `completion` in the hole that is not wrong with a plain name in it.
+
+        For lines that are still being written: a `def f(a)` without its colon is broken whatever stands in the brackets.
+        """
+        given, name = self._with(completion), self._with(_A_NAME)
+        if given is None or name is None:
+            return False
+        if self._breaks_rules_beyond_grammar(given, completion) and not self._breaks_rules_beyond_grammar(
+            name, _A_NAME
+        ):
+            return False
+        return self._keys(given, completion) <= self._keys(name, _A_NAME)
+
     def verdict(self, completion: bytes) -> StopVerdict:
         """What becomes of the text if the completion is exactly `completion`."""
-        hole = self._hole
-        base = self._tree_with_hole()
-        if base is None:
-            return StopVerdict.UNKNOWN
-        at = ByteOffset(len(hole.prefix))
-        whole = edited(
-            self._grammar, base, at, at, completion, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
-        )
+        whole = self._with(completion)
         if whole is None:
             return StopVerdict.UNKNOWN
         if self._breaks_rules_beyond_grammar(whole, completion):
@@ -189,7 +218,7 @@ class StopJudge:
         baselines = self._errors_before()
         if baselines is None:
             return StopVerdict.UNKNOWN
-        keys = error_keys(whole.root, len(whole.text), at, at + len(completion))
+        keys = self._keys(whole, completion)
         without_line, with_hole = baselines
         if not with_hole:  # the file is whole without the completion: any error is the completion's
             return StopVerdict.NO
@@ -200,6 +229,17 @@ class StopJudge:
         if without_line and self._is_clean_nearby(completion):
             return StopVerdict.STRONG
         return StopVerdict.WEAK if keys <= without_line | with_hole else StopVerdict.NO
+
+    def _with(self, completion: bytes) -> SyntaxTree | None:
+        """The tree of the text with `completion` in the hole; None if that is too much work."""
+        base, at = self._tree_with_hole(), ByteOffset(len(self._hole.prefix))
+        return base and edited(
+            self._grammar, base, at, at, completion, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
+        )
+
+    def _keys(self, whole: SyntaxTree, completion: bytes) -> frozenset[ErrorKey]:
+        at = len(self._hole.prefix)
+        return error_keys(whole.root, len(whole.text), at, at + len(completion))
 
     @cached_property
     def _must_open_a_block(self) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
+from fimble.syntax.closers import closed_again, is_only_closers
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
@@ -41,7 +42,7 @@ class Ending:
         if self._guard.may_end(self._text):
             return verdict
         if self._guard.rest_of_line:
-            return Verdict(verdict.text, self._back_to_an_end(verdict.reason))
+            return Verdict(verdict.text, self._end_before_rest(self._guard, verdict.reason))
         self._n_more_lines = 1
         self._take("\n")
         head = text[: len(verdict.text) + 1]
@@ -55,7 +56,12 @@ class Ending:
 
     def may_stop_here(self) -> bool:
         """Whether the model's own end marker may stand after what is written."""
-        return self._guard is None or not self._text.strip() or self._guard.may_end(self._text)
+        guard = self._guard
+        if guard is None or not self._text.strip() or guard.may_end(self._text):
+            return True
+        return self._stands_before_closers(guard) and (
+            self._takes_closers_over(guard) or guard.may_end_unfinished(self._text)
+        )
 
     def close(self, reason: StopReason) -> StopReason:
         """The stream ends for another reason; take back what may not stay. Returns the reason to report."""
@@ -70,6 +76,8 @@ class Ending:
                 if self._guard.may_end(self._text[:length]):
                     self.n_retract_chars = len(self._text) - length
                     return StopReason.SUFFIX_REACHED
+        if self._guard.rest_of_line:
+            return self._end_before_rest(self._guard, reason)
         return self._back_to_an_end(reason)
 
     def _take(self, text: str) -> None:
@@ -95,6 +103,31 @@ class Ending:
             self._take("\n")
             kept += "\n"
         return Verdict(kept, None)
+
+    def _stands_before_closers(self, guard: SyntaxGuard) -> bool:
+        return self._rules.line_mode is LineMode.SINGLE and is_only_closers(guard.rest_of_line)
+
+    def _takes_closers_over(self, guard: SyntaxGuard) -> bool:
+        """Whether the line has the closers right of the cursor itself, goes on behind them, and may stand for them."""
+        closed = closed_again(guard.line_head, self._text, guard.rest_of_line)
+        return bool(closed and self._text[closed.n_through :].strip()) and guard.may_end_instead(self._text)
+
+    def _end_before_rest(self, guard: SyntaxGuard, reason: StopReason) -> StopReason:
+        """The line is over, and may not end where it stands if code is right of the cursor.
+
+        Closers are mostly the editor's, put there while the line is still being written: an error that the line has
+        with nothing in the hole (no `:` yet behind the `)` of a `def`) is then no reason to show nothing.
+        """
+        if not self._stands_before_closers(guard):
+            return self._back_to_an_end(reason)
+        if self._takes_closers_over(guard):
+            return reason
+        closed = closed_again(guard.line_head, self._text, guard.rest_of_line)
+        before = self._text[: closed.n_before] if closed else self._text
+        if before.strip() and (guard.may_end(before) or guard.may_end_unfinished(before)):
+            self.n_retract_chars = len(self._text) - len(before)
+            return StopReason.SYNTAX if closed else reason
+        return self._back_to_an_end(reason)
 
     def _back_to_an_end(self, reason: StopReason) -> StopReason:
         """Take back as little as need be for a text that may end; all of it where there is none."""

@@ -20,8 +20,14 @@ class SyntaxGuard:
     def __init__(self, judge: StopJudge) -> None:
         """Judge by `judge`."""
         self._judge = judge
+        self._judge_without_rest: StopJudge | None = None
         self.n_judgements = 0
         self.spent_ms = 0.0
+
+    @property
+    def line_head(self) -> str:
+        """What stands left of the cursor in its line."""
+        return self._judge.hole.head.decode("utf-8", "replace")
 
     @property
     def rest_of_line(self) -> str:
@@ -39,15 +45,25 @@ class SyntaxGuard:
         """Whether the file shows no error that it did not have before, if the completion is exactly `text`."""
         return self._verdict(text).allows_stop
 
+    def may_end_instead(self, text: str) -> bool:
+        """The same for a completion that takes the place of what stands right of the cursor."""
+        if self._judge_without_rest is None:
+            self._judge_without_rest = self._judge.without_rest(len(self.rest_of_line.encode("utf-8", "replace")))
+        return self._verdict(text, self._judge_without_rest).allows_stop
+
     def may_end_at_last(self, text: str) -> bool:
         """The same, less strict: errors that the empty hole shows too are forgiven. For the end of the budget."""
         verdict = self._verdict(text)
         return verdict.allows_stop or verdict is StopVerdict.WEAK
 
-    def _verdict(self, text: str) -> StopVerdict:
+    def may_end_unfinished(self, text: str) -> bool:
+        """The same, less strict in another way: errors that a plain name in the hole would leave are forgiven."""
+        return self.may_end_at_last(text) or self._judge.is_no_worse_than_a_name(text.encode("utf-8", "surrogatepass"))
+
+    def _verdict(self, text: str, judge: StopJudge | None = None) -> StopVerdict:
         self.n_judgements += 1
         began = time.perf_counter()
-        verdict = self._judge.verdict(text.encode("utf-8", "surrogatepass"))
+        verdict = (judge or self._judge).verdict(text.encode("utf-8", "surrogatepass"))
         self.spent_ms += (time.perf_counter() - began) * 1000.0
         return verdict
 

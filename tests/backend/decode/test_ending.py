@@ -60,6 +60,27 @@ def test_single_lines(source: str, written: str, expected: str, reason: StopReas
         assert write(source, written, SINGLE, n_chars) == (expected, reason)
 
 
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        # The line goes on behind the bracket that the editor put: all of it stands in that bracket's place.
+        ("python", "def f($0)\n    return a\n", "a: int) -> str:\n    return a\n", "a: int) -> str:"),
+        ("python", 'x = a["$0]\n', 'b"].c["d"]\n', 'b"].c["d"]'),
+        ("javascript", 'f([\n  "g($0)\n  "h",\n]);\n', '...a);",\n  "h",\n', '...a);",'),
+        # It may not: what it would leave open nothing closes. What comes before the bracket stays.
+        ("typescript", "function f() {\n  if (a$0)\n}\n", " > 1) {\n    g();\n    h();\n", " > 1"),
+        # Cut off before any bracket: the line lacks its colon, as it did before.
+        ("python", "def f($0)\n    return a\n", "a, b", "a, b"),
+        ("python", "def f($0)\n    return a\n", ")) (", ""),
+    ],
+)
+def test_before_closers_that_the_editor_put(
+    language: str, source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, SINGLE, n_chars, language)[0] == expected
+
+
 @pytest.mark.parametrize("n_chars", [1, 4, 100])
 def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     written = "a = 1\n    b = call(a,\n        "

@@ -1,0 +1,79 @@
+"""Closers right of the cursor, which editors put there by themselves, and those of a written line that stand for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+_PAIRS: Final = {")": "(", "]": "[", "}": "{"}
+_OPENING: Final = frozenset(_PAIRS.values())
+_QUOTES: Final = frozenset("\"'`")
+# What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.
+_CLOSING: Final = frozenset(")]}\"'`;,:> ")
+
+
+def is_only_closers(rest: str) -> bool:
+    """Whether what stands right of the cursor closes something, and nothing else."""
+    return bool(rest.strip()) and rest.strip()[0] not in ";,:>" and _CLOSING.issuperset(rest.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class ClosedAgain:
+    """Where a written line closes what stands right of the cursor: `n_before` characters come before the first closer,
+    `n_through` end with the last one.
+    """
+
+    n_before: int
+    n_through: int
+
+
+def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
+    """Where `line`, written between `head` and the closers `rest`, has all of them itself, in their order.
+
+    None if it does not. A closer of something that the line opened, or of the string it begins in, is the line's own.
+    """
+    due = "".join(rest.split())
+    is_open: list[str] = []
+    for char in _signs(head):
+        _follow(is_open, char)
+    in_string = is_open[-1:] if is_open and is_open[-1] in _QUOTES else []
+    is_open = list(in_string)
+    n_before: int | None = None
+    n_found, at = 0, 0
+    for char in _signs(line):
+        at += len(char)
+        # An editor closes brackets within a string too.
+        if n_found < len(due) and char == due[n_found] and is_open in ([], in_string):
+            n_before = at - 1 if n_before is None else n_before
+            n_found += 1
+            if is_open == [char]:
+                is_open.pop()
+            if n_found == len(due):
+                return ClosedAgain(n_before, at)
+        elif not _follow(is_open, char):
+            return None
+    return None
+
+
+def _signs(line: str) -> Iterator[str]:
+    """Its characters, one that is escaped together with the backslash before it."""
+    at = 0
+    while at < len(line):
+        n_chars = 2 if line[at] == "\\" else 1
+        yield line[at : at + n_chars]
+        at += n_chars
+
+
+def _follow(is_open: list[str], char: str) -> bool:
+    """Keep account of what is open; False where `char` closes what was not opened."""
+    if is_open and is_open[-1] in _QUOTES:
+        if char == is_open[-1]:
+            is_open.pop()
+    elif char in _OPENING or char in _QUOTES:
+        is_open.append(char)
+    elif char in _PAIRS:
+        if not is_open or is_open[-1] != _PAIRS[char]:
+            return False
+        is_open.pop()
+    return True

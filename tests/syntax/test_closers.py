@@ -1,0 +1,37 @@
+"""Which closers of a written line stand for those right of the cursor."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.syntax.closers import closed_again, is_only_closers
+
+
+@pytest.mark.parametrize(
+    ("source", "line", "before_and_closers"),
+    [
+        ("f($0)", "a)", ("a", ")")),
+        ("f($0)", "g(a)) + 1", ("g(a)", ")")),
+        ("f($0)", "')' + a) + 1", ("')' + a", ")")),
+        ("f($0)", r"'\')' + a)", (r"'\')' + a", ")")),
+        ("f([$0])", "a], b)", ("a", "], b)")),
+        ("f('$0')", "a') + 1", ("a", "')")),
+        ("f(g($0));", "a)) + b;", ("a", ")) + b;")),
+        ("a['$0]", "b'].c", ("b'", "]")),
+        ('x = "f($0)', 'a);"', ("a", ")")),
+        ("f($0)", "g(a)", None),
+        ("f($0)", "a] + b)", None),
+        ("f([$0])", "a]", None),
+        ("f($0)", "", None),
+    ],
+)
+def test_where_the_line_closes_them(source: str, line: str, before_and_closers: tuple[str, str] | None) -> None:
+    head, rest = source.split("$0")
+    found = closed_again(head, line, rest)
+    cut = (line[: found.n_before], line[found.n_before : found.n_through]) if found else None
+    assert cut == before_and_closers
+
+
+@pytest.mark.parametrize(("rest", "is_only"), [(")", True), ("']);", True), ("", False), (";", False), (") {", False)])
+def test_what_only_closes(rest: str, is_only: bool) -> None:
+    assert is_only_closers(rest) is is_only
