@@ -1,4 +1,7 @@
-"""Closers right of the cursor, which editors put there by themselves, and those of a written line that stand for them."""
+"""Closers: those right of the cursor, which editors put there by themselves, and those that a written line has or lacks.
+
+Lexical, by single characters: whether a text that is cut so is right is for the parser to say.
+"""
 
 from __future__ import annotations
 
@@ -54,6 +57,25 @@ def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
         elif not _follow(is_open, char):
             return None
     return None
+
+
+def before_unclosed(head: str, line: str) -> str:
+    """`line`, which follows `head`, up to the first bracket that it opens and does not close; nothing if there is none."""
+    is_open: list[str] = []
+    for char in _signs(head):
+        _follow(is_open, char)
+    opened_at = [-1] * len(is_open)
+    at = 0
+    for char in _signs(line):
+        n_open = len(is_open)
+        _follow(is_open, char)
+        if len(is_open) > n_open:
+            opened_at.append(at)
+        elif len(is_open) < n_open:
+            opened_at.pop()
+        at += len(char)
+    cut_at = next((place for place in opened_at if place >= 0), None)
+    return "" if cut_at is None or line[cut_at] in _QUOTES else line[:cut_at].rstrip()
 
 
 def _signs(line: str) -> Iterator[str]:

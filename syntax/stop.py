@@ -195,7 +195,7 @@ class StopJudge:
     def is_no_worse_than_a_name(self, completion: bytes) -> bool:
         """Whether nothing is wrong with `completion` in the hole that is not wrong with a plain name in it.
 
-        For lines that are still being written: a `def f(a)` without its colon is broken whatever stands in the brackets.
+        For lines still being written: a `def f(a)` without its colon is broken whatever stands in the brackets.
         """
         given, name = self._with(completion), self._with(_A_NAME)
         if given is None or name is None:

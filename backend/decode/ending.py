@@ -9,7 +9,7 @@ from __future__ import annotations
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
-from fimble.syntax.closers import closed_again, is_only_closers
+from fimble.syntax.closers import before_unclosed, closed_again, is_only_closers
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
@@ -144,8 +144,18 @@ class Ending:
                 return StopReason.SYNTAX
         if guard.may_end_at_last(whole):
             return reason
+        if self._n_more_lines and (call := self._before_unclosed_call(guard)):
+            self.n_retract_chars = len(self._text) - len(call)
+            return StopReason.SYNTAX
         self.n_retract_chars = len(self._text)
         return StopReason.SYNTAX
+
+    def _before_unclosed_call(self, guard: SyntaxGuard) -> str:
+        """What is right of a line that opens a bracket which was not closed in time: all before the bracket, or nothing."""
+        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
+        line = self._text[len(blanks) :].partition("\n")[0]
+        before = before_unclosed("" if "\n" in blanks else guard.line_head, line)
+        return blanks + before if before and guard.may_end(blanks + before) else ""
 
     def _candidates(self, length: int, *, only_line_ends: bool) -> list[int]:
         """Shorter lengths that leave something: ends of lines first where several were written, else of tokens."""

@@ -81,6 +81,23 @@ def test_before_closers_that_the_editor_put(
     assert write(source, written, SINGLE, n_chars, language)[0] == expected
 
 
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected"),
+    [
+        ("x = $0\n", "call(\n    1,\n    2,\n    3,\n    4,\n", "call"),
+        ("x$0\n", " = a['('].call(b, {\n    1: 2,\n    2: 3,\n    3: 4,\n    4: 5,\n", " = a['('].call"),
+        ("$0\n", "\nx = call(\n    1,\n    2,\n    3,\n    4,\n", "\nx = call"),
+        # Nothing would be right of this one.
+        ("x$0\n", " = {\n    1: 2,\n    2: 3,\n    3: 4,\n    4: 5,\n", ""),
+    ],
+)
+def test_a_call_that_goes_on_for_too_long_is_left_at_its_bracket(
+    source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, SINGLE, n_chars) == (expected, StopReason.SYNTAX)
+
+
 @pytest.mark.parametrize("n_chars", [1, 4, 100])
 def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     written = "a = 1\n    b = call(a,\n        "
