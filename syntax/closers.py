@@ -1,4 +1,4 @@
-"""Closers: those right of the cursor, which editors put there by themselves, and those that a written line has or lacks.
+"""Closers right of the cursor, which editors put there by themselves, and those that a written line has or lacks.
 
 Lexical, by single characters: whether a text that is cut so is right is for the parser to say.
 """
@@ -60,7 +60,7 @@ def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
 
 
 def before_unclosed(head: str, line: str) -> str:
-    """`line`, which follows `head`, up to the first bracket that it opens and does not close; nothing if there is none."""
+    """`line`, which follows `head`, up to the first bracket that it opens and does not close; nothing without one."""
     is_open: list[str] = []
     for char in _signs(head):
         _follow(is_open, char)

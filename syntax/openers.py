@@ -7,6 +7,7 @@ one text that opens a block proves that the file can be whole.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
@@ -23,6 +24,7 @@ CLOSERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
     BlockStyle.BRACES: (b"}", b"});", b"})", b"};"),
     BlockStyle.END: (b"end", b"fi", b"done"),
 }
+_BRANCH = re.compile(rb"([ \t]*)(?:else|elif|except|finally)\b")
 _ENDS_OF_OPENERS = (b"{", b"(", b"[", b":", b" then", b" do", b"=>", b"->")
 _TAB_COLUMNS = 4
 _DEFAULT_UNIT = 4
@@ -43,6 +45,23 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
     last = lines[-1].rstrip()
     deepest = columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
     return columns(following) > deepest
+
+
+def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ...]:
+    """In Python: what could open the statement that the line below goes on with, an `else` or `except`; or nothing.
+
+    `head` is the line up to the cursor, `tail` from there on; `below` begins with its line end.
+    """
+    following = next((line for line in below.split(b"\n", _MAX_LINES)[:_MAX_LINES] if line.strip()), b"")
+    branch = _BRANCH.match(following)
+    if branch is None or tail.strip():
+        return ()
+    indent = branch[1]
+    if head.strip():
+        return tuple(opener + indent + b"  pass" for opener in (b" x:\n", b":\n"))
+    if not indent.startswith(head):
+        return ()
+    return tuple(indent[len(head) :] + opener + indent + b"  pass" for opener in (b"if x:\n", b"try:\n"))
 
 
 def indent_of_closer(above: bytes) -> bytes:

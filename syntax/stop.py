@@ -19,7 +19,7 @@ from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
-from fimble.syntax.openers import CLOSERS, OPENERS, indent_of_closer, stands_above_a_block
+from fimble.syntax.openers import CLOSERS, OPENERS, indent_of_closer, openers_of_branch, stands_above_a_block
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 
 # Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
@@ -244,25 +244,14 @@ class StopJudge:
     @cached_property
     def _must_open_a_block(self) -> bool:
         """Whether the layout asks for a block that begins in the hole, and nothing else is wrong with the file."""
-        hole, base = self._hole, self._tree_with_hole()
-        if base is None or not stands_above_a_block(hole.above, hole.head, hole.below):
+        hole = self._hole
+        if self._language.block_style is BlockStyle.INDENT:
+            openers = openers_of_branch(hole.head, hole.tail, hole.below)
+        elif stands_above_a_block(hole.above, hole.head, hole.below):
+            openers = OPENERS.get(self._language.block_style, ())
+        else:
             return False
-        at = ByteOffset(len(hole.prefix))
-        return any(
-            tree.is_clean
-            for opener in OPENERS.get(self._language.block_style, ())
-            if (
-                tree := edited(
-                    self._grammar,
-                    base,
-                    at,
-                    at,
-                    opener,
-                    max_work_units=self._max_work_units,
-                    max_cpu_ms=self._max_cpu_ms,
-                )
-            )
-        )
+        return any(tree.is_clean for opener in openers if (tree := self._with(opener)))
 
     def _is_clean_nearby(self, completion: bytes) -> bool:
         """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""
@@ -343,7 +332,8 @@ class StopJudge:
 def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> bool:
     """Whether a line that begins in the completion begins where Python forbids it, or one after it that depends on it.
 
-    Those after it depend on it until one stands at an indentation that was open before the cursor's line.
+    Those after it depend on it until one stands at an indentation that was open before the cursor's line. What stands
+    right of the cursor is no such line: where the completion ended a line, it begins one at any column.
     """
     text = indent.unread + hole.head + completion + hole.suffix[:_FOLLOWING_BYTES]
     report = read_lines(text + b"\n", indent.state)
@@ -358,6 +348,6 @@ def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> 
     for at in following:
         if at in wrong:
             return True
-        if at - (text.rfind(b"\n", 0, at) + 1) in indent.state.columns:
+        if at >= end + hole.line_tail and at - (text.rfind(b"\n", 0, at) + 1) in indent.state.columns:
             return False
     return False

@@ -142,7 +142,9 @@ class Ending:
             if guard.may_end(self._text[:length]):
                 self.n_retract_chars = len(self._text) - length
                 return StopReason.SYNTAX
-        if guard.may_end_at_last(whole):
+        # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
+        is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
+        if (reason is StopReason.END_OF_MIDDLE or not is_before_code) and guard.may_end_at_last(whole):
             return reason
         if self._n_more_lines and (call := self._before_unclosed_call(guard)):
             self.n_retract_chars = len(self._text) - len(call)
@@ -151,7 +153,7 @@ class Ending:
         return StopReason.SYNTAX
 
     def _before_unclosed_call(self, guard: SyntaxGuard) -> str:
-        """What is right of a line that opens a bracket which was not closed in time: all before the bracket, or nothing."""
+        """Of a line that opens a bracket not closed in time: what comes before the bracket, if that may end."""
         blanks = self._text[: len(self._text) - len(self._text.lstrip())]
         line = self._text[len(blanks) :].partition("\n")[0]
         before = before_unclosed("" if "\n" in blanks else guard.line_head, line)

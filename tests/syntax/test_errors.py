@@ -62,6 +62,20 @@ def _split(text: str) -> tuple[str, str]:
         ("go", "func f() {\n\ta()\n$0\n\t\tb()\n\t}\n}\n", "\tc()", "no"),
         ("javascript", "function f() {\n  if (c) $0\n    b();\n  }\n}\n", "{", "clean"),
         ("javascript", "function f() {\n  if (c) $0\n    b();\n  }\n}\n", "d();", "no"),
+        # And in Python what the lines below go on with: an `else` without its `if`.
+        ("python", "for a in b:\n$0\n    else:\n        c()\n", "    if a:\n        d()", "clean"),
+        ("python", "for a in b:\n$0\n    else:\n        c()\n", "    d()", "no"),
+        ("python", "for a in b:\n    $0\n    elif c:\n        c()\n", "if a:\n        d()", "clean"),
+        ("python", "for a in b:\n    $0\n    elif c:\n        c()\n", "d()", "no"),
+        ("python", "def f():\n$0\n    except E:\n        c()\n", "    try:\n        d()", "clean"),
+        ("python", "def f():\n$0\n    except E:\n        c()\n", "    if a:\n        d()", "no"),
+        ("python", "if $0\n    a()\nelse:\n    c()\n", "b:", "clean"),
+        ("python", "for a in b:\n    if $0\n    else:\n        c()\n", "a:\n        d()\n    e()", "no"),
+        # An `else` that has its `if` asks nothing of this line.
+        ("python", "def f(:\n    pass\n\n\nif a:\n    $0\nelse:\n    c()\n", "b()", "strong"),
+        # Code right of the cursor that the completion left on a line of its own, to the left of what follows.
+        ("python", "def f(a):\n    if a:\n        retur$0e\n    return 1\n", "n 2\n", "no"),
+        ("python", "def f(a):\n    if a:\n        retur$0e\n    return 1\n", "n 2\n    ", "clean"),
         # A closer too many elsewhere asks nothing of this line.
         ("javascript", "function f() {\n  a();\n$0\n  b();\n}\n}\n", "  c();", "strong"),
         ("json", '{"a": $0}\n', "[1, 2]", "clean"),

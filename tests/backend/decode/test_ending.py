@@ -117,6 +117,12 @@ def test_cut_off_where_the_rest_would_be_a_comment_it_still_ends_where_the_rest_
     assert (kept, reason) == ("b = b, a % b\n    return", StopReason.SUFFIX_REACHED)
 
 
+def test_cut_off_before_it_led_into_code_that_it_breaks_nothing_stays() -> None:
+    source = "def f(s):\n    vowels = 'ae'\n$0 for c in s)\n    return n\n"
+    written = "    n = 0\n    for c in s:\n        n += c in vowels\n    assert g('abc') == 2"
+    assert write(source, written, MULTI, 3) == ("", StopReason.SYNTAX)
+
+
 @pytest.mark.parametrize(
     ("language", "source", "written", "expected"),
     [
