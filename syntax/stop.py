@@ -135,24 +135,21 @@ class StopJudge:
         hole: Hole,
         *,
         hole_tree: SyntaxTree | None = None,
-        line_tree: SyntaxTree | None = None,
         indent: IndentBefore | None = None,
         max_work_units: int = MAX_WORK_UNITS,
-        max_cpu_ms: float = float("inf"),
     ) -> None:
         """Judge completions of `hole`.
 
-        `hole_tree` is the tree of prefix + suffix, `line_tree` that of the text without the cursor's line, `indent` the
-        indentation of the lines before the cursor's; what is not given is found when first needed.
+        `hole_tree` is the tree of prefix + suffix, `indent` the indentation of the lines before the cursor's; what is
+        not given is found when first needed.
         """
         self._language = language
         self._grammar = grammar
         self._hole = hole
         self._hole_tree = hole_tree
-        self._line_tree = line_tree
+        self._line_tree: SyntaxTree | None = None
         self._indent = indent
         self._max_work_units = max_work_units
-        self._max_cpu_ms = max_cpu_ms
         self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
         self._nearby: tuple[StopJudge, ...] | None = None
 
@@ -165,13 +162,7 @@ class StopJudge:
         """A judge of the same hole, of completions that take the place of the first `n_bytes` behind it."""
         hole, base, at = self._hole, self._tree_with_hole(), ByteOffset(len(self._hole.prefix))
         tree = base and edited(
-            self._grammar,
-            base,
-            at,
-            ByteOffset(at + n_bytes),
-            b"",
-            max_work_units=self._max_work_units,
-            max_cpu_ms=self._max_cpu_ms,
+            self._grammar, base, at, ByteOffset(at + n_bytes), b"", max_work_units=self._max_work_units
         )
         return StopJudge(
             self._language,
@@ -179,7 +170,6 @@ class StopJudge:
             Hole.of(hole.prefix, hole.suffix[n_bytes:]),
             hole_tree=tree or None,
             max_work_units=self._max_work_units,
-            max_cpu_ms=self._max_cpu_ms,
         )
 
     def closing_line(self) -> bytes | None:
@@ -233,9 +223,7 @@ class StopJudge:
     def _with(self, completion: bytes) -> SyntaxTree | None:
         """The tree of the text with `completion` in the hole; None if that is too much work."""
         base, at = self._tree_with_hole(), ByteOffset(len(self._hole.prefix))
-        return base and edited(
-            self._grammar, base, at, at, completion, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
-        )
+        return base and edited(self._grammar, base, at, at, completion, max_work_units=self._max_work_units)
 
     def _keys(self, whole: SyntaxTree, completion: bytes) -> frozenset[ErrorKey]:
         at = len(self._hole.prefix)
@@ -257,13 +245,7 @@ class StopJudge:
         """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""
         if self._nearby is None:
             self._nearby = tuple(
-                StopJudge(
-                    self._language,
-                    self._grammar,
-                    hole,
-                    max_work_units=self._max_work_units,
-                    max_cpu_ms=self._max_cpu_ms,
-                )
+                StopJudge(self._language, self._grammar, hole, max_work_units=self._max_work_units)
                 for hole in self._holes_nearby()
             )
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._nearby)
@@ -286,9 +268,7 @@ class StopJudge:
     def _tree_with_hole(self) -> SyntaxTree | None:
         if self._hole_tree is None:
             text = self._hole.prefix + self._hole.suffix
-            self._hole_tree = parse(
-                self._grammar, text, max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
-            )
+            self._hole_tree = parse(self._grammar, text, max_work_units=self._max_work_units)
         return self._hole_tree
 
     def _errors_before(self) -> tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None:
@@ -309,9 +289,7 @@ class StopJudge:
         hole = self._hole
         if self._line_tree is None and (base := self._tree_with_hole()):
             start, end = ByteOffset(len(hole.above)), ByteOffset(len(hole.prefix) + hole.line_tail)
-            self._line_tree = edited(
-                self._grammar, base, start, end, b"", max_work_units=self._max_work_units, max_cpu_ms=self._max_cpu_ms
-            )
+            self._line_tree = edited(self._grammar, base, start, end, b"", max_work_units=self._max_work_units)
         return self._line_tree
 
     def _breaks_rules_beyond_grammar(self, whole: SyntaxTree, completion: bytes) -> bool:

@@ -1,7 +1,7 @@
-"""Keeps one completion's text viable: may this piece come next, and may the completion stop here?
+"""Keeps one completion's text viable: may this piece come next?
 
 One object per request. The text before the cursor is read once; each piece is judged from the tree of the text that was
-accepted before it. Where the left side cannot be judged, every piece is allowed and only the stop rule is left.
+accepted before it. Where the left side cannot be judged, all pieces are allowed and only the stop rule is left (`ends`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fimble.core.errors import invariant_broken
-from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar, grammar_for
 from fimble.syntax.growth import Growth, grows_safely, growth_after, growth_of
 from fimble.syntax.indent import IndentBefore, IndentState, indent_before, read_lines
@@ -20,16 +19,9 @@ from fimble.syntax.languages import BlockStyle, Language, language_for
 from fimble.syntax.left import LeftContext, left_context
 from fimble.syntax.parse import SyntaxTree, TreeCache
 from fimble.syntax.parse_log import log_is_understood
-from fimble.syntax.stop import Hole, StopJudge, StopVerdict
+from fimble.syntax.stop import Hole
 
-# Texts that cannot be parsed whole within bounds are judged by what stands this near to the cursor.
-_WINDOW_BYTES = 32_000
 _MAX_WHOLE_BYTES = 4_000_000
-# For one stop verdict on the whole text; past it what is near the cursor decides, in this completion's later ones too.
-_MAX_STOP_CPU_MS = 12.0
-_MAX_NEAR_CPU_MS = 40.0
-_MAX_FRAME_BYTES = 16_000
-_NEAR_BYTES = 6_000
 
 
 class LeftConstraint(StrEnum):
@@ -81,20 +73,11 @@ class Viability:
         self._grammar = grammar
         self._judge = LeftJudge(language, grammar)
         hole = Hole.of(prefix, suffix)
-        parsed = self._parse(hole, trees)
-        is_whole = parsed is not None
-        if parsed is None:
-            hole = _window(hole, _WINDOW_BYTES)
-            parsed = self._parse(hole, trees)
         self._left: LeftContext | None = None
-        self.left_constraint = self._begin_left(hole, parsed, is_whole=is_whole)
-        self._indent = self._indent_before(hole)
-        self._stop = self._stop_judge(hole, parsed, _MAX_STOP_CPU_MS)
-        self._stops_near = False
-        self._hole_and_trees = (hole, parsed)
+        self.left_constraint = self._begin_left(hole, trees)
+        self._indent = self._indent_before()
         self._steps = [_Step(b"", 0, self._left.judgement if self._left else None, self._growth_of_left())]
         self._judged: dict[bytes, _Step | None] = {}
-        self._verdicts: dict[bytes, StopVerdict] = {}
 
     @property
     def completion(self) -> bytes:
@@ -144,19 +127,6 @@ class Viability:
         self._judged.clear()
         return removed.completion[len(self.completion) :]
 
-    def may_stop(self, completion: bytes | None = None) -> StopVerdict:
-        """What becomes of the file if the completion ends here; `completion` defaults to the accepted pieces."""
-        text = self.completion if completion is None else completion
-        if n_cut_bytes(text):
-            return StopVerdict.NO
-        if text not in self._verdicts:
-            verdict = self._stop.verdict(text)
-            if verdict is StopVerdict.UNKNOWN and not self._stops_near:
-                self._stop, self._stops_near = self._near_the_cursor(), True
-                verdict = self._stop.verdict(text)
-            self._verdicts[text] = verdict
-        return self._verdicts[text]
-
     def _parse(self, hole: Hole, trees: TreeCache) -> tuple[SyntaxTree, SyntaxTree] | None:
         """The trees of the text with an empty hole, and of the text without the cursor's line."""
         if len(hole.prefix) + len(hole.suffix) > _MAX_WHOLE_BYTES:
@@ -165,52 +135,22 @@ class Viability:
         without_line = trees.parse(self._grammar, hole.above + hole.below) if with_hole else None
         return (with_hole, without_line) if with_hole and without_line else None
 
-    def _begin_left(
-        self, hole: Hole, parsed: tuple[SyntaxTree, SyntaxTree] | None, *, is_whole: bool
-    ) -> LeftConstraint:
+    def _begin_left(self, hole: Hole, trees: TreeCache) -> LeftConstraint:
         if not self._language.qualified:
             return LeftConstraint.NOT_QUALIFIED
         if not log_is_understood():
             return LeftConstraint.LOG_CHANGED
-        if not is_whole or parsed is None:
+        parsed = self._parse(hole, trees)
+        if parsed is None:
             return LeftConstraint.TOO_LARGE
         self._left = left_context(self._judge, self._language, self._grammar, hole, *parsed)
         return LeftConstraint.ON if self._left else LeftConstraint.BROKEN_PREFIX
 
-    def _indent_before(self, hole: Hole) -> IndentBefore:
+    def _indent_before(self) -> IndentBefore:
         """The indentation of the lines before the cursor's, in a language that cares."""
-        if self._language.block_style is BlockStyle.INDENT:
-            if self._left is not None:
-                return indent_before(self._left.text[: self._left.head_start])
-            if len(hole.above) <= _WINDOW_BYTES:
-                return indent_before(hole.above)
-        return IndentBefore(IndentState(is_lost=True), b"")
-
-    def _stop_judge(self, hole: Hole, parsed: tuple[SyntaxTree, SyntaxTree] | None, max_cpu_ms: float) -> StopJudge:
-        hole_tree, line_tree = parsed or (None, None)
-        return StopJudge(
-            self._language,
-            self._grammar,
-            hole,
-            hole_tree=hole_tree,
-            line_tree=line_tree,
-            indent=self._indent,
-            max_cpu_ms=max_cpu_ms,
-        )
-
-    def _near_the_cursor(self) -> StopJudge:
-        """The stop judge of the cursor's surroundings, for when the whole text takes too much work."""
-        hole, parsed = self._hole_and_trees
-        near = _window(hole, _NEAR_BYTES)
-        if parsed is not None:
-            with_hole, without_line = parsed
-            if without_line.is_clean:
-                frame = shrink(without_line, len(hole.above), len(hole.above))
-            else:
-                frame = shrink(with_hole, len(hole.above), len(hole.prefix) + hole.line_tail, drop_errors=True)
-            if len(frame.left) + len(frame.right) <= _MAX_FRAME_BYTES:
-                near = Hole.of(frame.left + hole.head, hole.tail + frame.right)
-        return self._stop_judge(near, None, _MAX_NEAR_CPU_MS)
+        if self._left is None or self._language.block_style is not BlockStyle.INDENT:
+            return IndentBefore(IndentState(is_lost=True), b"")
+        return indent_before(self._left.text[: self._left.head_start])
 
     def _growth_of_left(self) -> Growth:
         if self._left is None or not self._left.text:
@@ -267,14 +207,3 @@ def n_cut_bytes(text: bytes) -> int:
         if byte < 0x80:
             return 0
     return 0
-
-
-def _window(hole: Hole, n_bytes: int) -> Hole:
-    """So much of the text on each side of the cursor, whole lines of it where it has any."""
-    prefix = hole.prefix[-n_bytes:]
-    suffix = hole.suffix[:n_bytes]
-    if len(prefix) < len(hole.prefix):
-        prefix = prefix[prefix.find(b"\n") + 1 :]
-    if len(suffix) < len(hole.suffix):
-        suffix = suffix[: suffix.rfind(b"\n") + 1] or suffix
-    return Hole.of(prefix, suffix)

@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 
 from fimble.core.flow import Constraint
+from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.stop import Hole, StopJudge, StopVerdict
 
-# One judgement re-parses what the completion touches, but errors may make that the whole text.
-_MAX_TEXT_BYTES = 400_000
-
 
 class SyntaxGuard:
     """Judges completions of one hole; made by `guard_for`."""
 
-    def __init__(self, judge: StopJudge) -> None:
-        """Judge by `judge`."""
-        self._judge = judge
+    def __init__(self, ends: EndJudge) -> None:
+        """Judge by `ends`."""
+        self._ends = ends
         self._judge_without_rest: StopJudge | None = None
         self.n_judgements = 0
         self.spent_ms = 0.0
@@ -27,17 +25,17 @@ class SyntaxGuard:
     @property
     def line_head(self) -> str:
         """What stands left of the cursor in its line."""
-        return self._judge.hole.head.decode("utf-8", "replace")
+        return self._ends.judge.hole.head.decode("utf-8", "replace")
 
     @property
     def rest_of_line(self) -> str:
         """What stands right of the cursor, which the completion must lead into."""
-        return self._judge.hole.tail.decode("utf-8", "replace").rstrip()
+        return self._ends.judge.hole.tail.decode("utf-8", "replace").rstrip()
 
     def closing_line(self) -> str | None:
         """A line that does nothing but close what is open, where the whole file is right with it and not without."""
         began = time.perf_counter()
-        closer = self._judge.closing_line()
+        closer = self._ends.judge.closing_line()
         self.spent_ms += (time.perf_counter() - began) * 1000.0
         return None if closer is None else closer.decode("utf-8", "replace")
 
@@ -48,7 +46,7 @@ class SyntaxGuard:
     def may_end_instead(self, text: str) -> bool:
         """The same for a completion that takes the place of what stands right of the cursor."""
         if self._judge_without_rest is None:
-            self._judge_without_rest = self._judge.without_rest(len(self.rest_of_line.encode("utf-8", "replace")))
+            self._judge_without_rest = self._ends.judge.without_rest(len(self.rest_of_line.encode("utf-8", "replace")))
         return self._verdict(text, self._judge_without_rest).allows_stop
 
     def may_end_at_last(self, text: str) -> bool:
@@ -58,18 +56,20 @@ class SyntaxGuard:
 
     def may_end_unfinished(self, text: str) -> bool:
         """The same, less strict in another way: errors that a plain name in the hole would leave are forgiven."""
-        return self.may_end_at_last(text) or self._judge.is_no_worse_than_a_name(text.encode("utf-8", "surrogatepass"))
+        return self.may_end_at_last(text) or self._ends.judge.is_no_worse_than_a_name(
+            text.encode("utf-8", "surrogatepass")
+        )
 
     def _verdict(self, text: str, judge: StopJudge | None = None) -> StopVerdict:
         self.n_judgements += 1
         began = time.perf_counter()
-        verdict = (judge or self._judge).verdict(text.encode("utf-8", "surrogatepass"))
+        verdict = (judge or self._ends).verdict(text.encode("utf-8", "surrogatepass"))
         self.spent_ms += (time.perf_counter() - began) * 1000.0
         return verdict
 
 
 def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | None:
-    """A guard for a hole; None where the language has no grammar or the text is too much work."""
+    """A guard for a hole; None where the language has no grammar."""
     if constraint is None:
         return None
     language = language_for(constraint.language_id)
@@ -78,9 +78,4 @@ def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | 
         return None
     prefix = constraint.prefix.encode("utf-8", "surrogatepass")
     suffix = constraint.suffix.encode("utf-8", "surrogatepass")
-    if len(prefix) + len(suffix) > _MAX_TEXT_BYTES:
-        return None
-    hole_tree = trees.parse(grammar, prefix + suffix)
-    if hole_tree is None:
-        return None
-    return SyntaxGuard(StopJudge(language, grammar, Hole.of(prefix, suffix), hole_tree=hole_tree))
+    return SyntaxGuard(EndJudge(language, grammar, Hole.of(prefix, suffix), trees))

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import random
-import re
 from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.syntax.conftest import language_and_grammar
 
 from fimble.core.errors import InvariantBrokenError
 from fimble.syntax import viable
+from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.languages import Language, languages
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import StopVerdict
+from fimble.syntax.stop import Hole, StopVerdict
 from fimble.syntax.viable import LeftConstraint, Viability, viability_for
 
 _NAMES = [language.name for language in languages() if language.qualified]
@@ -30,6 +31,11 @@ def _viability(language: str, text: str) -> Viability:
     viability = viability_for(language, prefix, suffix)
     assert viability is not None
     return viability
+
+
+def _ends(language: str, text: str) -> EndJudge:
+    prefix, suffix = text.split("$0")
+    return EndJudge(*language_and_grammar(language), Hole.of(prefix.encode(), suffix.encode()), TreeCache())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,7 @@ def test_what_may_come_next(language: str, text: str, allowed: list[str], refuse
 
 
 @pytest.mark.parametrize("name", _NAMES)
-def test_the_true_middle_is_never_refused_and_may_stop_at_its_end(
+def test_the_true_middle_is_never_refused_and_may_end_at_its_end(
     name: str, corpus_of: CorpusOf, grammar_of: GrammarOf, pieces_of: PiecesOf
 ) -> None:
     language, grammar = grammar_of(name)
@@ -96,7 +102,8 @@ def test_the_true_middle_is_never_refused_and_may_stop_at_its_end(
             assert viability.viable(piece), (text[:start][-60:], viability.completion, piece)
             viability.accept(piece)
         assert viability.completion == text[start:end]
-        assert viability.may_stop().allows_stop
+        hole = Hole.of(text[:start], text[end:])
+        assert EndJudge(language, grammar, hole, trees).verdict(text[start:end]).allows_stop
     assert n_judged >= 30
 
 
@@ -185,9 +192,6 @@ def test_characters_may_come_in_parts() -> None:
     for i in range(len(piece)):
         assert viability.viable(piece[i : i + 1])
         viability.accept(piece[i : i + 1])
-        if i in (1, 3, 4, 5):
-            assert viability.may_stop() is StopVerdict.NO
-    assert viability.may_stop() is StopVerdict.CLEAN
     assert not viability.viable("🎉".encode())  # no name, no operator
 
 
@@ -223,9 +227,9 @@ def test_a_name_that_becomes_a_keyword_is_judged() -> None:
         ("a = 1\nx = = 2\nb = f($0)\n", {"1": "strong", "1)": "no"}),
     ],
 )
-def test_may_stop(text: str, verdicts: dict[str, str]) -> None:
-    viability = _viability("python", text)
-    assert {middle: viability.may_stop(middle.encode()).value for middle in verdicts} == verdicts
+def test_where_a_completion_may_end(text: str, verdicts: dict[str, str]) -> None:
+    ends = _ends("python", text)
+    assert {middle: ends.verdict(middle.encode()).value for middle in verdicts} == verdicts
 
 
 def test_which_verdicts_allow_a_stop() -> None:
@@ -248,9 +252,7 @@ def test_an_unqualified_grammar_gets_the_stop_rule_only(grammar_of: GrammarOf) -
     assert viability.left_constraint is LeftConstraint.NOT_QUALIFIED
     assert viability.viable(b" ] ] ")
     viability.accept(b" ] ] ")
-    assert viability.may_stop() is StopVerdict.NO
     assert viability.pop() == b" ] ] "
-    assert viability.may_stop(b"1") is StopVerdict.CLEAN
 
 
 def test_a_changed_log_turns_the_left_constraint_off(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -258,7 +260,6 @@ def test_a_changed_log_turns_the_left_constraint_off(monkeypatch: pytest.MonkeyP
     viability = _viability("python", "x = ($0)\n")
     assert viability.left_constraint is LeftConstraint.LOG_CHANGED
     assert viability.viable(b" ] ] ")
-    assert viability.may_stop(b"1") is StopVerdict.CLEAN
 
 
 def test_broken_code_right_before_the_cursor_is_not_judged() -> None:
@@ -279,8 +280,9 @@ def test_broken_code_right_before_the_cursor_is_not_judged() -> None:
 def test_an_error_far_above_changes_little(language: str, broken: str, good: str) -> None:
     viability = _viability(language, broken + good)
     assert viability.viable(b" + 1")
-    assert viability.may_stop(b" + 1").allows_stop
-    assert not viability.may_stop(b" + (1").allows_stop
+    ends = _ends(language, broken + good)
+    assert ends.verdict(b" + 1").allows_stop
+    assert not ends.verdict(b" + (1").allows_stop
     # Members of one class are not told from each other by what stands at the very left.
     expected = LeftConstraint.BROKEN_PREFIX if language == "java" else LeftConstraint.ON
     assert viability.left_constraint is expected
@@ -292,10 +294,11 @@ def test_macros_that_no_grammar_knows() -> None:
         f"DECLARE_THING(foo{i}, int) BEGIN_X\n#define M{i}(x) do {{ x; \nstatic FOO(a) bar{i}() {{ M(1) }}\n"
         for i in range(60)
     )
-    viability = _viability("c", macros + "int f(void) {\n  return $0\n}\n" + macros)
-    assert viability.viable(b"1;")
-    assert viability.may_stop(b"1;").allows_stop
-    assert viability.may_stop(b"1; ) ) }") in (StopVerdict.NO, StopVerdict.WEAK)
+    source = macros + "int f(void) {\n  return $0\n}\n" + macros
+    assert _viability("c", source).viable(b"1;")
+    ends = _ends("c", source)
+    assert ends.verdict(b"1;").allows_stop
+    assert ends.verdict(b"1; ) ) }") in (StopVerdict.NO, StopVerdict.WEAK)
 
 
 # Files of any size cost the same at every piece.
@@ -322,8 +325,9 @@ def test_a_file_of_20_000_lines() -> None:
         assert viability.viable(piece.encode())
         viability.accept(piece.encode())
     assert viability.n_parses - n_parses <= 5
-    assert viability.may_stop().allows_stop
-    assert not viability.may_stop(b"    x = (").allows_stop
+    ends = _ends("python", f"{prefix}$0{suffix}")
+    assert ends.verdict(viability.completion).allows_stop
+    assert not ends.verdict(b"    x = (").allows_stop
 
 
 def test_the_left_text_does_not_grow_with_the_file() -> None:
@@ -345,8 +349,18 @@ def test_a_file_past_all_bounds_is_judged_by_what_is_near() -> None:
     assert viability is not None
     assert viability.left_constraint is LeftConstraint.TOO_LARGE
     assert viability.viable(b" ] ] ")
-    assert viability.may_stop(b"    x = 1\n").allows_stop
-    assert viability.may_stop(b"    x = (\n") is StopVerdict.NO
+    ends = _ends("python", f"{text[:middle]}$0{text[middle:]}")
+    assert not ends.sees_all
+    assert ends.verdict(b"    x = 1\n").allows_stop
+    assert ends.verdict(b"    x = (\n") is StopVerdict.NO
+
+
+def test_within_a_long_block_of_a_file_past_all_bounds_indentation_is_not_judged() -> None:
+    body = "".join(f"        if a:\n            self.f({i})\n" for i in range(20_000))
+    ends = _ends("python", f"class A:\n    def f(self):\n{body}        $0\n    def g(self):\n        pass\n")
+    assert not ends.sees_all
+    assert ends.verdict(b"b = 1").allows_stop
+    assert not ends.verdict(b"b = f(").allows_stop
 
 
 def test_minified_code_on_one_line() -> None:
@@ -362,35 +376,36 @@ def test_minified_code_on_one_line() -> None:
     assert viability.n_left_bytes < 1_000
     assert viability.viable(b"if(c<0)")
     assert not viability.viable(b"if(c<0]")
-    assert viability.may_stop(b"c++;") is StopVerdict.CLEAN
-    assert viability.may_stop(b"c++)") is StopVerdict.NO
+    ends = _ends("javascript", f"{text[:middle]}$0{text[middle:]}")
+    assert ends.verdict(b"c++;") is StopVerdict.CLEAN
+    assert ends.verdict(b"c++)") is StopVerdict.NO
 
 
 def test_a_very_deep_text() -> None:
     viability = viability_for("json", "[" * 5_000, "]" * 5_000)
     assert viability is not None
     assert viability.viable(b"1")
-    assert viability.may_stop(b"1") is StopVerdict.CLEAN
+    assert _ends("json", "[" * 5_000 + "$0" + "]" * 5_000).verdict(b"1") is StopVerdict.CLEAN
 
 
 @pytest.mark.parametrize("text", ["$0", "\n$0", "$0\n", "x$0", " \t$0  ", "\ufeff$0\n", "x = 1\r\n$0\r\ny = 2\r\n"])
 def test_nearly_empty_texts(text: str) -> None:
     viability = _viability("python", text)
     assert viability.viable(b"\n")
-    assert viability.may_stop(b"").allows_stop
-    assert viability.may_stop() == viability.may_stop(b"")
+    assert _ends("python", text).verdict(b"").allows_stop
 
 
 def test_languages_within_languages() -> None:
     page = "<html>\n<script>\n  const a = { b: $0 };\n</script>\n<style>p { }</style>\n</html>\n"
     html = _viability("html", page)
     assert html.viable(b"1 } ) anything")  # a script is text to HTML
-    assert html.may_stop(b"1").allows_stop
-    php = _viability("php", "<ul>\n<?php foreach ($a as $b): ?>\n  <li><?= $0 ?></li>\n<?php endforeach; ?>\n</ul>\n")
+    assert _ends("html", page).verdict(b"1").allows_stop
+    listing = "<ul>\n<?php foreach ($a as $b): ?>\n  <li><?= $0 ?></li>\n<?php endforeach; ?>\n</ul>\n"
+    php = _viability("php", listing)
     assert php.viable(b"$b->name")
     assert not php.viable(b") ]")
-    assert php.may_stop(b"$b") is StopVerdict.CLEAN
-    assert php.may_stop(b"$b(") is StopVerdict.NO
+    assert _ends("php", listing).verdict(b"$b") is StopVerdict.CLEAN
+    assert _ends("php", listing).verdict(b"$b(") is StopVerdict.NO
 
 
 def test_an_edit_nearby_is_parsed_from_the_last_tree() -> None:
@@ -398,7 +413,5 @@ def test_an_edit_nearby_is_parsed_from_the_last_tree() -> None:
     middle = text.index("    return None", len(text) // 2)
     trees = TreeCache()
     for typed in ("", "    ", "    x", "    x ="):
-        viability = viability_for("python", text[:middle] + typed, text[middle:], trees=trees)
-        assert viability is not None
-        assert viability.may_stop(re.sub(r"^.*$", " 1\n", typed).encode()) is not None
+        assert viability_for("python", text[:middle] + typed, text[middle:], trees=trees) is not None
     assert trees.n_full_parses == 1
