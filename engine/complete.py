@@ -275,7 +275,9 @@ class Engine:
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
-        mode = line_mode(context.prefix, context.suffix, request.trigger, self._config.completion)
+        mode = line_mode(
+            request.document.language_id, context.prefix, context.suffix, request.trigger, self._config.completion
+        )
         shaped = shape(rest, context.prefix, context.suffix, mode, is_cut=answer.stop_reason in _CUT)
         shaped = self._unless_doubtful(request, shaped, answer.confidence)
         if isinstance(shaped, RejectReason):

@@ -86,7 +86,14 @@ class Prompting:
     async def _assemble(
         self, request: CompletionRequest, context: Context, info: ModelInfo, options: PromptOptions
     ) -> Prompt:
-        rules = stop_rules(context.prefix, context.suffix, request.trigger, self._config.completion, info.eog_tokens)
+        rules = stop_rules(
+            request.document.language_id,
+            context.prefix,
+            context.suffix,
+            request.trigger,
+            self._config.completion,
+            info.eog_tokens,
+        )
         prompt = await assemble(context, choose_family(info), self._tokenizer, options, rules)
         if prompt.constraint is None:
             return prompt

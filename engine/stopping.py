@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from fimble.core.config import CompletionOptions
 from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
+from fimble.syntax.indent import indent_columns
+from fimble.syntax.languages import language_for
+from fimble.syntax.scope import begins_block
 
-_TAB_COLUMNS = 4
 _MIN_TELLING_CHARS = 3
 # A line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 MIN_LINE_CHARS = 5
 
 
 def stop_rules(
-    prefix: str, suffix: str, trigger: Trigger, options: CompletionOptions, end_tokens: tuple[TokenId, ...]
+    language_id: str,
+    prefix: str,
+    suffix: str,
+    trigger: Trigger,
+    options: CompletionOptions,
+    end_tokens: tuple[TokenId, ...],
 ) -> StopRules:
     """The rules for a completion between `prefix` and `suffix`."""
     return StopRules(
         max_new_tokens=options.invoked_max_tokens if trigger is Trigger.INVOKED else options.max_tokens,
-        line_mode=line_mode(prefix, suffix, trigger, options),
+        line_mode=line_mode(language_id, prefix, suffix, trigger, options),
         stop_tokens=end_tokens,
         stop_line=_first_line_with_text(suffix.partition("\n")[2]),
         rest_of_line=_telling_rest_of_line(suffix),
@@ -27,11 +34,11 @@ def stop_rules(
     )
 
 
-def line_mode(prefix: str, suffix: str, trigger: Trigger, options: CompletionOptions) -> LineMode:
+def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, options: CompletionOptions) -> LineMode:
     """Several lines where the user asked for them, or where a block begins; else one.
 
-    A block begins on a blank line below a line that opens one and has nothing in it yet: the line above ends with an
-    opener or `:`, and what follows is not indented deeper than that line.
+    A block begins on a blank line below a line that opens one and has nothing in it yet: by the language's own rules
+    (`do`, `then`, a tag), or as the line above ends with an opener or `:`, and what follows is not indented deeper.
     """
     if options.lines != "auto":
         return LineMode(options.lines)
@@ -42,11 +49,14 @@ def line_mode(prefix: str, suffix: str, trigger: Trigger, options: CompletionOpt
     above, _, line_head = prefix.rpartition("\n")
     if line_head.strip():
         return LineMode.SINGLE
+    language = language_for(language_id)
+    if language and begins_block(language, prefix, suffix):
+        return LineMode.MULTI
     opener = above.rstrip().rpartition("\n")[2]
     if not opener.endswith((":", "{", "(", "[", "=>", "->")):
         return LineMode.SINGLE
     below = _first_line_with_text(suffix.partition("\n")[2])
-    return LineMode.MULTI if _columns(below) <= _columns(opener) else LineMode.SINGLE
+    return LineMode.MULTI if indent_columns(below) <= indent_columns(opener) else LineMode.SINGLE
 
 
 def neighbours(prefix: str, suffix: str) -> tuple[str, ...] | None:
@@ -72,13 +82,13 @@ def _block_indent(prefix: str, suffix: str) -> int:
     With code right of the cursor the last line of the completion is the one that leads into it, and only what stands
     below tells how far to the left that may be.
     """
-    here = _columns(prefix.rpartition("\n")[2])
+    here = indent_columns(prefix.rpartition("\n")[2])
     below = _first_line_with_text(suffix.partition("\n")[2])
     if any(char.isalnum() for char in suffix.partition("\n")[0]):
-        return _columns(below) if below else 0
-    if below and not _columns(below) and here and not suffix.partition("\n")[2].partition("\n")[0].strip():
+        return indent_columns(below) if below else 0
+    if below and not indent_columns(below) and here and not suffix.partition("\n")[2].partition("\n")[0].strip():
         return 1  # a blank line, then the top level: what is written at the top level comes after the block
-    return min(here, _columns(below)) if below else here
+    return min(here, indent_columns(below)) if below else here
 
 
 def _first_line_with_text(text: str) -> str:
@@ -91,8 +101,3 @@ def _first_line_with_text(text: str) -> str:
             return line.rstrip("\r")
         start = end + 1
     return ""
-
-
-def _columns(line: str) -> int:
-    expanded = line.expandtabs(_TAB_COLUMNS)
-    return len(expanded) - len(expanded.lstrip(" "))

@@ -1,4 +1,4 @@
-"""Python's indentation rules, which the tree-sitter grammar does not enforce: where may a line begin?
+"""How far a line is indented; and Python's rules, which tree-sitter's grammar does not enforce: where may it begin?
 
 Lexical: reads strings, comments, brackets and line starts only, and has no opinion once it has lost its way.
 """
@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+_TAB_COLUMNS = 4  # as editors show it, to compare lines by
 _TAB_WIDTH = 8  # what CPython's tokenizer counts a tab as
 _TOKEN = re.compile(
     rb"""
@@ -28,6 +29,13 @@ _STRING_REST = {
     b"'": re.compile(rb"(?:[^\\\n']|\\.)*+'", re.DOTALL),
     b'"': re.compile(rb'(?:[^\\\n"]|\\.)*+"', re.DOTALL),
 }
+
+
+def indent_columns(line: str | bytes) -> int:
+    """Width of a line's indentation; a tab goes to the next multiple of four columns."""
+    if isinstance(line, bytes):
+        return len(line[: len(line) - len(line.lstrip(b" \t"))].expandtabs(_TAB_COLUMNS))
+    return len(line[: len(line) - len(line.lstrip(" \t"))].expandtabs(_TAB_COLUMNS))
 
 
 @dataclass(frozen=True, slots=True)

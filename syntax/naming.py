@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import builtins
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
@@ -18,15 +20,25 @@ class Role(Enum):
     CALLED = auto()
 
 
+class Declares(Enum):
+    """What the definition of a variable begins with."""
+
+    BY_NAME = auto()
+    BY_WORD = auto()
+    BY_TYPE = auto()
+
+
 @dataclass(frozen=True, slots=True)
 class Naming:
     """One language's rules. A place is a kind of node and the field of it that holds the identifier.
 
     `bound_within` are kinds all of whose identifiers come into being; within `patterns` what is bound stays bound,
     within other nodes (`a[i] = 1`) it is a use. What comes into being in one of `functions` or `scopes` ends with it.
+    `known` are names that exist without a definition, `importable` modules that one line brings in.
+    `defines_all_it_uses` says that a file does, functions that are called and objects that are looked into among them;
+    elsewhere names from nowhere are everyday.
     """
 
-    language: str
     functions: frozenset[str]
     bound_at: frozenset[tuple[str, str]]
     bound_within: frozenset[str]
@@ -38,6 +50,10 @@ class Naming:
     bound_identifiers: frozenset[str] = field(default=frozenset())
     scopes: frozenset[str] = field(default=frozenset())
     has_inherited_names: bool = False
+    known: frozenset[str] = frozenset()
+    importable: frozenset[str] = frozenset()
+    declares: Declares = Declares.BY_TYPE
+    defines_all_it_uses: bool = False
 
     @property
     def identifiers(self) -> frozenset[str]:
@@ -78,7 +94,6 @@ _PYTHON_BOUND_WITHIN = frozenset(
     }
 )
 _PYTHON: Final = Naming(
-    language="python",
     functions=frozenset({"function_definition"}),
     bound_at=frozenset(
         {
@@ -101,6 +116,10 @@ _PYTHON: Final = Naming(
     scopes=frozenset(
         {"lambda", "list_comprehension", "set_comprehension", "dictionary_comprehension", "generator_expression"}
     ),
+    known=frozenset(dir(builtins)) | {"__file__", "__class__"},
+    importable=frozenset(sys.stdlib_module_names),
+    declares=Declares.BY_NAME,
+    defines_all_it_uses=True,
 )
 _SCRIPT_BOUND_WITHIN = frozenset(
     {
@@ -116,7 +135,6 @@ _SCRIPT_BOUND_WITHIN = frozenset(
     }
 )
 _JAVASCRIPT: Final = Naming(
-    language="javascript",
     functions=frozenset(
         {
             "function_declaration",
@@ -151,9 +169,10 @@ _JAVASCRIPT: Final = Naming(
     bound_identifiers=frozenset({"shorthand_property_identifier_pattern"}),
     # A `var` outlives these: what it is found in is then said to define more than it does, never less.
     scopes=frozenset({"for_statement", "for_in_statement", "statement_block"}),
+    known=frozenset({"NaN", "Infinity", "arguments", "window", "document", "event", "name", "location", "self"}),
+    declares=Declares.BY_WORD,
 )
 _JAVA: Final = Naming(
-    language="java",
     functions=frozenset({"method_declaration", "constructor_declaration", "lambda_expression"}),
     bound_at=frozenset(
         {

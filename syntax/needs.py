@@ -6,9 +6,7 @@ see. Whatever is not certain counts as defined: a wrong demand is worse than non
 
 from __future__ import annotations
 
-import builtins
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -16,15 +14,13 @@ from typing import Final
 import tree_sitter
 
 from fimble.syntax.grammar import grammar_for
+from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import language_for
-from fimble.syntax.naming import NAMING, Naming, Role
-from fimble.syntax.openers import columns
+from fimble.syntax.naming import NAMING, Declares, Naming, Role
 from fimble.syntax.parse import SyntaxTree, parse
 
 _MAX_LINES: Final = 300
 _MAX_WORK_UNITS: Final = 800
-_PYTHON_BUILTINS: Final = frozenset(dir(builtins)) | {"__file__", "__class__"}
-_BROWSER: Final = frozenset({"NaN", "Infinity", "arguments", "window", "document", "event", "name", "location", "self"})
 # A line without indentation that goes on with what is above it, or says nothing.
 _GOES_ON: Final = re.compile(r"[)\]}#/*]|\"\"\"|'''")
 _JAVA_TYPES: Final = ("int", "long", "String", "boolean", "double")
@@ -77,9 +73,9 @@ def needed_definition(language_id: str, prefix: str, suffix: str, indent: str) -
     bound = {one.name for one in _names(tree, tree.root, naming) if one.role is Role.BOUND}
     scope = _scope(tree.root, at, naming)
     used = [one for one in _names(tree, scope, naming) if one.at >= at and one.role is not Role.BOUND]
-    if naming.language != "python":  # elsewhere functions and objects that no import names are everyday
+    if not naming.defines_all_it_uses:
         used = [one for one in used if any(it.role in _SURELY_VARIABLE for it in used if it.name == one.name)]
-    elsewhere = around.outside if naming.language == "python" else (around.above, *around.outside)
+    elsewhere = around.outside if naming.defines_all_it_uses else (around.above, *around.outside)
     # The parser makes names of keywords where code is missing: of an `else` whose `}` stood in the hole.
     words = {literal.decode() for literal in grammar.word_literals}
     needed = {one.name for one in used if one.name not in bound | words and not _is_known(one.name, naming, elsewhere)}
@@ -131,27 +127,24 @@ def _ends_within(root: tree_sitter.Node, at: int, start: int, end: int, naming: 
 
 def _is_known(name: str, naming: Naming, elsewhere: Sequence[str]) -> bool:
     """Whether a name may well be defined where this analysis does not look, or cannot look because of broken braces."""
-    if naming.language == "python":
-        if name in _PYTHON_BUILTINS:
-            return True
-    elif name in _BROWSER or not name[0].islower():
+    if name in naming.known or not (naming.defines_all_it_uses or name[0].islower()):
         return True
     return any(name in part and re.search(rf"\b{re.escape(name)}\b", part) for part in elsewhere)
 
 
 def _starts(naming: Naming, name: str, roles: set[Role], around: _Around, indent: str) -> tuple[str, ...]:
     """What a line may begin with that defines a name which is used so; nothing where no variable can be meant."""
-    if naming.language == "python" and roles == {Role.LOOKED_INTO} and name in sys.stdlib_module_names:
+    if roles == {Role.LOOKED_INTO} and name in naming.importable:
         return (f"import {name}",)
     if Role.CALLED in roles:
         return ()
     following = next(line for line in around.below.splitlines() if line.strip())
-    opens_block = columns(following.encode("utf-8", "surrogatepass")) > columns(indent.encode())
+    opens_block = indent_columns(following) > indent_columns(indent)
     text = around.above + around.below
-    if naming.language == "python":
+    if naming.declares is Declares.BY_NAME:
         return (f"for {name} in" if opens_block else f"{name} =",)
     begin = "for(" if "for(" in text and "for (" not in text else "for ("
-    if naming.language == "java":
+    if naming.declares is Declares.BY_TYPE:
         types = dict.fromkeys((*_JAVA_TYPES, *_JAVA_DECLARATION.findall(text)))
         if Role.RECEIVER in roles:
             return () if opens_block else tuple(f"{kind} {name} =" for kind in types if kind not in _JAVA_PRIMITIVES)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
+from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import BlockStyle
 
 # What may stand in the hole to open a block, in one language or another, at the start of a line or behind a condition.
@@ -26,7 +27,6 @@ CLOSERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
 }
 _BRANCH = re.compile(rb"([ \t]*)(?:else|elif|except|finally)\b")
 _ENDS_OF_OPENERS = (b"{", b"(", b"[", b":", b" then", b" do", b"=>", b"->")
-_TAB_COLUMNS = 4
 _DEFAULT_UNIT = 4
 _MAX_LINES = 40
 
@@ -41,10 +41,10 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
     if following is None or (not head.strip() and not lines):
         return False
     if head.strip():
-        return columns(following) > columns(head)
+        return indent_columns(following) > indent_columns(head)
     last = lines[-1].rstrip()
-    deepest = columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
-    return columns(following) > deepest
+    deepest = indent_columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
+    return indent_columns(following) > deepest
 
 
 def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ...]:
@@ -69,10 +69,10 @@ def indent_of_closer(above: bytes) -> bytes:
     lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
     if not lines:
         return b""
-    n_columns = columns(lines[-1])
+    n_columns = indent_columns(lines[-1])
     if lines[-1].rstrip().endswith(_ENDS_OF_OPENERS):
         n_columns += 1
-    opener = next((line for line in reversed(lines) if columns(line) < n_columns), b"")
+    opener = next((line for line in reversed(lines) if indent_columns(line) < n_columns), b"")
     return opener[: len(opener) - len(opener.lstrip())]
 
 
@@ -81,10 +81,4 @@ def _unit(lines: list[bytes]) -> int:
 
 
 def _steps(lines: list[bytes]) -> Iterator[int]:
-    return (after - before for before, after in pairwise(map(columns, lines)) if after > before)
-
-
-def columns(line: bytes) -> int:
-    """Width of a line's indentation."""
-    expanded = line.expandtabs(_TAB_COLUMNS)
-    return len(expanded) - len(expanded.lstrip(b" "))
+    return (after - before for before, after in pairwise(map(indent_columns, lines)) if after > before)

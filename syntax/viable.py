@@ -1,7 +1,7 @@
 """Keeps one completion's text viable: may this piece come next?
 
 One object per request. The text before the cursor is read once; each piece is judged from the tree of the text that was
-accepted before it. Where the left side cannot be judged, all pieces are allowed and only the stop rule is left (`ends`).
+accepted before it. Where the left side cannot be judged, all pieces are allowed and only `ends` is left.
 """
 
 from __future__ import annotations

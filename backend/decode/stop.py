@@ -6,8 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fimble.core.flow import LineMode, StopReason, StopRules
-
-_TAB_COLUMNS = 4
+from fimble.syntax.indent import indent_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,16 +134,3 @@ class StopWatch:
     def _cut_to(self, length: int) -> StopReason:
         self.n_retract_chars = len(self._text) - length
         return StopReason.SUFFIX_REACHED
-
-
-def indent_columns(line: str) -> int:
-    """Width of a line's indentation; a tab goes to the next multiple of four columns."""
-    n_columns = 0
-    for char in line:
-        if char == "\t":
-            n_columns += _TAB_COLUMNS - n_columns % _TAB_COLUMNS
-        elif char == " ":
-            n_columns += 1
-        else:
-            break
-    return n_columns

@@ -10,27 +10,34 @@ from fimble.engine.stopping import line_mode, stop_rules
 
 
 @pytest.mark.parametrize(
-    ("source", "trigger", "expected"),
+    ("language", "source", "trigger", "expected"),
     [
-        ("x = $0\n", Trigger.AUTOMATIC, LineMode.SINGLE),
-        ("x = $0\n", Trigger.INVOKED, LineMode.MULTI),
-        ("f($0)\n", Trigger.INVOKED, LineMode.SINGLE),
-        ("def f():\n    $0\n", Trigger.AUTOMATIC, LineMode.MULTI),
-        ("def f():\n    $0\n    return 1\n", Trigger.AUTOMATIC, LineMode.SINGLE),
-        ("def f():\n    $0\n\ndef g():\n", Trigger.AUTOMATIC, LineMode.MULTI),
-        ("func f() {\r\n\t$0\r\n}\r\n", Trigger.AUTOMATIC, LineMode.MULTI),
-        ("x = 1\n$0\n", Trigger.AUTOMATIC, LineMode.SINGLE),
-        ("$0", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("python", "x = $0\n", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("python", "x = $0\n", Trigger.INVOKED, LineMode.MULTI),
+        ("python", "f($0)\n", Trigger.INVOKED, LineMode.SINGLE),
+        ("python", "def f():\n    $0\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("python", "def f():\n    $0\n    return 1\n", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("python", "def f():\n    $0\n\ndef g():\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("go", "func f() {\r\n\t$0\r\n}\r\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("python", "x = 1\n$0\n", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("python", "def f():  # why\n    $0\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("ruby", "def f(a)\n  $0\nend\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("ruby", "def f(a)\n  $0\n  b\nend\n", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("shellscript", "if [ -f a ]; then\n  $0\nfi\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("html", "<ul>\n  $0\n</ul>\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("html", "<p>a</p>\n$0\n", Trigger.AUTOMATIC, LineMode.SINGLE),
+        ("cobol", "IF A {\n$0\n", Trigger.AUTOMATIC, LineMode.MULTI),
+        ("python", "$0", Trigger.AUTOMATIC, LineMode.SINGLE),
     ],
 )
-def test_line_mode(source: str, trigger: Trigger, expected: LineMode) -> None:
+def test_line_mode(language: str, source: str, trigger: Trigger, expected: LineMode) -> None:
     prefix, suffix = source.split("$0")
-    assert line_mode(prefix, suffix, trigger, CompletionOptions()) is expected
+    assert line_mode(language, prefix, suffix, trigger, CompletionOptions()) is expected
 
 
 @pytest.mark.parametrize("wanted", [LineMode.SINGLE, LineMode.MULTI])
 def test_the_option_decides(wanted: LineMode) -> None:
-    assert line_mode("x = ", "", Trigger.AUTOMATIC, CompletionOptions(lines=str(wanted))) is wanted
+    assert line_mode("python", "x = ", "", Trigger.AUTOMATIC, CompletionOptions(lines=str(wanted))) is wanted
 
 
 @pytest.mark.parametrize(
@@ -44,7 +51,7 @@ def test_the_option_decides(wanted: LineMode) -> None:
 )
 def test_code_right_of_the_cursor(source: str, rest_of_line: str, min_indent: int) -> None:
     prefix, suffix = source.split("$0")
-    rules = stop_rules(prefix, suffix, Trigger.AUTOMATIC, CompletionOptions(), ())
+    rules = stop_rules("python", prefix, suffix, Trigger.AUTOMATIC, CompletionOptions(), ())
     assert (rules.rest_of_line, rules.min_indent) == (rest_of_line, min_indent)
 
 
@@ -60,5 +67,5 @@ def test_code_right_of_the_cursor(source: str, rest_of_line: str, min_indent: in
 )
 def test_where_the_block_ends(source: str, stop_line: str, min_indent: int) -> None:
     prefix, suffix = source.split("$0")
-    rules = stop_rules(prefix, suffix, Trigger.AUTOMATIC, CompletionOptions(), ())
+    rules = stop_rules("python", prefix, suffix, Trigger.AUTOMATIC, CompletionOptions(), ())
     assert (rules.stop_line, rules.min_indent) == (stop_line, min_indent)

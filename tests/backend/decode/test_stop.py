@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.backend.decode.stop import StopWatch, indent_columns
+from fimble.backend.decode.stop import StopWatch
 from fimble.core.flow import LineMode, StopReason, StopRules
 
 
@@ -98,8 +98,3 @@ def test_cut_off_later_the_first_line_that_led_into_the_rest_is_where_it_ends() 
         StopReason.SUFFIX_REACHED,
         len("return x\nother()\nmo"),
     )
-
-
-@pytest.mark.parametrize(("line", "n_columns"), [("", 0), ("  x", 2), ("\tx", 4), ("  \tx", 4), ("\t\t", 8)])
-def test_indent_columns(line: str, n_columns: int) -> None:
-    assert indent_columns(line) == n_columns
