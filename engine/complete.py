@@ -29,7 +29,7 @@ from fimble.core.flow import (
     Trigger,
 )
 from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
-from fimble.core.position import ByteOffset, ByteRange, TextIndex
+from fimble.core.position import ByteOffset, ByteRange, CharIndex, TextIndex
 from fimble.engine import gate
 from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.explain import Explanation, explain
@@ -404,8 +404,8 @@ def _accepted(request: CompletionRequest, shaped: Shaped) -> CompletionRequest |
 
 
 def _replaced(request: CompletionRequest, shaped: Shaped) -> ByteRange:
-    if request.popup_item:
-        return request.popup_item.replace
+    item = request.popup_item
+    start, at = (item.replace.start, item.replace.end) if item else (request.cursor, request.cursor)
     index = TextIndex(request.document.text)
-    start = index.to_char(request.cursor)
-    return ByteRange(request.cursor, index.to_byte(type(start)(start + shaped.n_replaced_chars)))
+    end = index.to_char(at) + shaped.n_replaced_chars
+    return ByteRange(start, index.to_byte(CharIndex(end)))

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from fimble.core.flow import StopReason
+from fimble.syntax.closers import is_only_closers
 
 _MAX_ANSWERS = 128
 _MAX_CHARS = 16_000_000
@@ -29,12 +30,17 @@ class Answer:
     def after(self, prefix: str, suffix: str) -> str | None:
         """What is left of the answer once `prefix` is there; None where it does not apply."""
         typed = typed_into(self.prefix, prefix)
-        if typed is None or suffix != self.suffix:
+        if typed is None or (suffix != self.suffix and not self._is_typed_over(typed, suffix)):
             return None
         if typed == "":
             return self.text
         # An answer typed to its end says nothing about what comes next.
         return self.text[len(typed) :] if self.text.startswith(typed) and len(typed) < len(self.text) else None
+
+    def _is_typed_over(self, typed: str, suffix: str) -> bool:
+        """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs."""
+        closers = self.suffix[: len(self.suffix) - len(suffix)]
+        return self.suffix.endswith(suffix) and is_only_closers(closers) and typed.endswith(closers)
 
 
 def typed_into(before: str, now: str) -> str | None:

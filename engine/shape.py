@@ -109,8 +109,9 @@ def _drop_suffix_lines(text: str, suffix: str) -> str:
 
 
 def _repeats_line_above(text: str, prefix: str, suffix: str) -> bool:
-    """Whether a whole-line completion is just its neighbour line again."""
-    return text.strip() in (neighbours(prefix, suffix) or ())
+    """Whether a whole-line completion is just its neighbour line again, if only formatted otherwise."""
+    written = "".join(text.split())
+    return any(written == "".join(line.split()) for line in neighbours(prefix, suffix) or ())
 
 
 def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:

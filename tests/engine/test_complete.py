@@ -89,6 +89,24 @@ async def test_typing_into_an_answer_needs_no_model() -> None:
     assert len(backend.prompts) == 1
 
 
+async def test_an_answer_in_place_of_the_editors_bracket_lasts_while_it_is_typed() -> None:
+    engine, backend = engine_of("a: int) -> str:\n    return a\n")
+    first = await completed(engine, "def f($0)\n    return a\n")
+    assert (first.text, first.replace) == ("a: int) -> str:", ByteRange(ByteOffset(6), ByteOffset(7)))
+    typing = await completed(engine, "def f(a: i$0)\n    return a\n")
+    assert (typing.text, typing.replace) == ("nt) -> str:", ByteRange(ByteOffset(10), ByteOffset(11)))
+    typed_over = await completed(engine, "def f(a: int)$0\n    return a\n")
+    assert (typed_over.text, typed_over.replace) == (" -> str:", ByteRange(ByteOffset(13), ByteOffset(13)))
+    assert len(backend.prompts) == 1
+
+
+async def test_a_menu_item_and_the_editors_bracket_are_replaced_together() -> None:
+    engine, _ = engine_of("_id: int) -> str:\n    return a\n")
+    item = PopupItem("user", ByteRange(ByteOffset(6), ByteOffset(7)))
+    completion = await completed(engine, "def f(u$0)\n    return a\n", popup_item=item)
+    assert (completion.text, completion.replace) == ("user_id: int) -> str:", ByteRange(ByteOffset(6), ByteOffset(8)))
+
+
 def continues(prompt: Prompt) -> str:
     """A model that counts on: `n = 1` is followed by `n = 2` on the next line."""
     text = "".join(segment.text for segment in prompt.segments if not segment.is_marker)
