@@ -13,12 +13,12 @@ from functools import cached_property
 import tree_sitter
 
 from fimble.core.position import ByteOffset
-from fimble.syntax.assignments import has_chained_assignment
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
+from fimble.syntax.lenient import has_backquoted_string, has_chained_assignment
 from fimble.syntax.openers import CLOSERS, OPENERS, indent_of_closer, openers_of_branch, stands_above_a_block
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 
@@ -114,14 +114,15 @@ def error_keys(root: tree_sitter.Node, n_bytes: int, hole_start: int, hole_end: 
 
 
 def error_nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
-    """Every ERROR and MISSING node."""
+    """Every ERROR and MISSING node; for a missing token without a node of its own, a line end say, what lacks it."""
     found: list[tree_sitter.Node] = []
     pending = [root] if root.has_error else []
     while pending:
         node = pending.pop()
-        if node.is_error or node.is_missing:
+        below = [child for child in node.children if child.has_error]
+        if node.is_error or node.is_missing or not below:
             found.append(node)
-        pending.extend(child for child in node.children if child.has_error)
+        pending.extend(below)
     return found
 
 
@@ -300,7 +301,7 @@ class StopJudge:
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False
-        if has_chained_assignment(whole.root, start, end):
+        if has_chained_assignment(whole.root, start, end) or has_backquoted_string(whole, start, end):
             return True
         if self._indent is None:
             self._indent = indent_before(hole.above)

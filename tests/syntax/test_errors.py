@@ -76,6 +76,11 @@ def _split(text: str) -> tuple[str, str]:
         # Code right of the cursor that the completion left on a line of its own, to the left of what follows.
         ("python", "def f(a):\n    if a:\n        retur$0e\n    return 1\n", "n 2\n", "no"),
         ("python", "def f(a):\n    if a:\n        retur$0e\n    return 1\n", "n 2\n    ", "clean"),
+        ("python", "a = $0\n", "1\n```\n\nThe `a", "no"),
+        ("python", "a = $0\n", "'`b`'  # `c`", "clean"),
+        ("javascript", "a = $0;\n", "`b`", "clean"),
+        # A line end is missing, for which the parser makes no node.
+        ("python", "def f():\n    a()\n    if $0b += 1\n    return b\n", "a: c()\n    print(a)", "no"),
         # A closer too many elsewhere asks nothing of this line.
         ("javascript", "function f() {\n  a();\n$0\n  b();\n}\n}\n", "  c();", "strong"),
         ("json", '{"a": $0}\n', "[1, 2]", "clean"),
