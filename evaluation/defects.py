@@ -9,9 +9,11 @@ from __future__ import annotations
 import ast
 import shutil
 import subprocess
+import tempfile
 import warnings
 from collections.abc import Mapping
 from functools import cache
+from pathlib import Path
 
 from fimble.evaluation.answers import Answer
 from fimble.evaluation.records import Record
@@ -22,6 +24,13 @@ from fimble.syntax.languages import language_for, language_id_for_path
 _MIN_TELLING_CHARS = 5
 _CLOSERS = {")": "(", "]": "[", "}": "{"}
 _CHECK_TIMEOUT_S = 20
+# Each stops behind the parser: names and types that are not there are no error here.
+_PARSERS = {
+    "javascript": ("node", "--check", "-"),
+    "java": ("javac", "-proc:none", "-XDshould-stop.ifNoError=PARSE"),
+    "go": ("gofmt", "-e"),
+    "rust": ("rustfmt", "--edition", "2021", "--emit", "stdout"),
+}
 
 
 def defect_scores(record: Record, answer: Answer) -> Mapping[str, float]:
@@ -88,12 +97,24 @@ def _compiles(language: str, text: str) -> bool | None:
     """What the language's own parser says; None where there is none on this machine."""
     if language == "python":
         return _compiles_in_python(text)
-    if language == "javascript" and (node := _node()):
+    program, *arguments = _PARSERS.get(language, ("",))
+    path = _found(program)
+    if path is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="fimble-eval-") as folder:
+        if program == "javac":  # reads files only
+            source = Path(folder, "Source.java")
+            source.write_bytes(text.encode("utf-8", "surrogatepass"))
+            arguments = [*arguments, "-d", folder, str(source)]
         done = subprocess.run(
-            [node, "--check", "-"], input=text, capture_output=True, text=True, timeout=_CHECK_TIMEOUT_S, check=False
+            [path, *arguments],
+            input=text.encode("utf-8", "surrogatepass"),
+            capture_output=True,
+            cwd=folder,
+            timeout=_CHECK_TIMEOUT_S,
+            check=False,
         )
-        return done.returncode == 0
-    return None
+    return done.returncode == 0
 
 
 def _compiles_in_python(text: str) -> bool:
@@ -107,5 +128,5 @@ def _compiles_in_python(text: str) -> bool:
 
 
 @cache
-def _node() -> str | None:
-    return shutil.which("node")
+def _found(program: str) -> str | None:
+    return shutil.which(program) if program else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+
 import pytest
 from tests.evaluation.conftest import record
 
@@ -55,3 +57,22 @@ def test_what_the_truth_repeats_too_is_no_defect() -> None:
     asked = record(prefix="x = ", middle="a + total(y)", suffix=" + total(y)\n")
     answer = Answer("b + total(y)", is_insertion=True, document="x = b + total(y) + total(y)\n")
     assert defect_scores(asked, answer)["overlap"] == 0.0
+
+
+@pytest.mark.parametrize(
+    ("language", "program", "source"),
+    [
+        ("javascript", "node", "function f() {\n  return $0;\n}\n"),
+        ("java", "javac", "import no.such.Name;\nclass A { Name f() { return $0; } }\n"),
+        ("go", "gofmt", "package a\n\nfunc f() int {\n\treturn $0\n}\n"),
+        ("rust", "rustfmt", "mod no_such;\nfn f() -> i32 {\n    $0\n}\n"),
+    ],
+)
+@pytest.mark.parametrize(("text", "expected"), [("unknown(1)", 0.0), ("f(1", 1.0)])
+def test_each_languages_own_parser(language: str, program: str, source: str, text: str, expected: float) -> None:
+    if shutil.which(program) is None:
+        pytest.skip(f"{program} is not on this machine")
+    prefix, suffix = source.split("$0")
+    asked = record(language=language, path=f"a.{language}", prefix=prefix, middle="1", suffix=suffix)
+    answer = Answer(text, is_insertion=True, document=prefix + text + suffix)
+    assert defect_scores(asked, answer)["adds_error_compiler"] == expected
