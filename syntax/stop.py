@@ -5,6 +5,7 @@ Positions are compared from whichever end of the file the hole does not move, so
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -311,8 +312,9 @@ class StopJudge:
 def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> bool:
     """Whether a line that begins in the completion begins where Python forbids it, or one after it that depends on it.
 
-    Those after it depend on it until one stands at an indentation that was open before the cursor's line. What stands
-    right of the cursor is no such line: where the completion ended a line, it begins one at any column.
+    Those after it depend on it until one stands at an indentation that was open before the cursor's line, and that the
+    completion did not close. What stands right of the cursor is no such line: where the completion ended a line, it
+    begins one at any column.
     """
     text = indent.unread + hole.head + completion + hole.suffix[:_FOLLOWING_BYTES]
     report = read_lines(text + b"\n", indent.state)
@@ -324,9 +326,15 @@ def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> 
     wrong = frozenset(report.wrong)
     if any(start <= at < end for at in wrong):
         return True
+    least = min((_offset_in_line(text, at) for at in report.line_starts if start <= at < end), default=math.inf)
+    still_open = frozenset(column for column in indent.state.columns if column <= least)
     for at in following:
         if at in wrong:
             return True
-        if at >= end + hole.line_tail and at - (text.rfind(b"\n", 0, at) + 1) in indent.state.columns:
+        if at >= end + hole.line_tail and _offset_in_line(text, at) in still_open:
             return False
     return False
+
+
+def _offset_in_line(text: bytes, at: int) -> int:
+    return at - (text.rfind(b"\n", 0, at) + 1)

@@ -40,6 +40,10 @@ def _split(text: str) -> tuple[str, str]:
         # A line further down stands at a level that nobody opened, but the first one does not.
         ("python", "for a in b:\n$0\n            c()\n        d()\n", "    if a:", "no"),
         ("python", "for a in b:\n$0\n            c()\n        d()\n", "        if a:", "clean"),
+        # Nor does it where the completion closed the level that the first one stands at.
+        ("python", "def f(a):\n    for b in a:\n        c()\n$0\n        d()\n    e()\n", "def g():", "no"),
+        ("python", "def f(a):\n    for b in a:\n        c()\n$0\n        d()\n    e()\n", "    if b:", "clean"),
+        ("python", "def f(a):\n    for b in a:\n        c()\n$0\n    e()\n", "def g():\n    h()\n", "clean"),
         ("python", "x = $0 + 1\n", "class", "no"),
         ("python", "x $0+= y\n", "+= z ", "no"),
         ("python", "x = $0 += y\n", "z", "no"),
