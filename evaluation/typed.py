@@ -12,7 +12,7 @@ import dataclasses
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
-from fimble.core.flow import Completion, CompletionRequest, Rejection, RequestId, Trigger
+from fimble.core.flow import Completion, CompletionRequest, Rejection, RequestId
 from fimble.core.position import CharIndex, TextIndex
 from fimble.evaluation.answers import Completer, OpenCompleter
 from fimble.evaluation.targets import Subject
@@ -59,4 +59,4 @@ def _earlier(request: CompletionRequest, cursor: CharIndex, n_chars: int, step: 
     document = dataclasses.replace(request.document, text=text[: cursor - n_chars] + text[cursor:], version=step)
     at = TextIndex(document.text).to_byte(CharIndex(cursor - n_chars))
     request_id = RequestId(f"{request.request_id}-{step}")
-    return dataclasses.replace(request, request_id=request_id, document=document, cursor=at, trigger=Trigger.AUTOMATIC)
+    return dataclasses.replace(request, request_id=request_id, document=document, cursor=at)
