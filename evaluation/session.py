@@ -116,7 +116,8 @@ def run_config(
             }
             for selection, one in zip(selections, chosen, strict=True)
         ],
-        "options": dataclasses.asdict(settings.config),
+        # Of our options the peer knows its model's alone.
+        "options": dataclasses.asdict(settings.config if backend == "fimble" else settings.config.model),
         "versions": machine.versions(),
         "code": machine.source_digest(*_DECIDING[backend]),
     }
