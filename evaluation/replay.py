@@ -257,8 +257,11 @@ class _Session:
             if outcome.reason in _FATAL and outcome.error is not None:
                 raise outcome.error
             return _Served(replace(asked, latency_ms=None) if outcome.reason in _NOT_TRIED else asked)
-        answer = answer_of(self._request(position), outcome)
-        return _Served(replace(asked, source=str(outcome.source)), answer.text if answer.is_insertion else "")
+        request = self._request(position)
+        answer = answer_of(request, outcome)
+        # One that stands for closers right of the cursor is typed like any other: the closers are typed over.
+        is_typed_at_cursor = answer.is_insertion or outcome.replace.start == request.cursor
+        return _Served(replace(asked, source=str(outcome.source)), answer.text if is_typed_at_cursor else "")
 
 
 def _start_ms(wanted_ms: float, free_ms: float, retry_ms: float) -> float:

@@ -34,7 +34,8 @@ class ClosedAgain:
 def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
     """Where `line`, written between `head` and the closers `rest`, has all of them itself, in their order.
 
-    None if it does not. A closer of something that the line opened, or of the string it begins in, is the line's own.
+    None if it does not. A closer of something that the line opened, or of the string it begins in, is its own; and
+    what the line opens behind them, they may be there to close.
     """
     due = "".join(rest.split())
     is_open: list[str] = []
@@ -53,10 +54,18 @@ def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
             if is_open == [char]:
                 is_open.pop()
             if n_found == len(due):
-                return ClosedAgain(n_before, at)
+                return None if _opens_any(line[at:], due) else ClosedAgain(n_before, at)
         elif not _follow(is_open, char):
             return None
     return None
+
+
+def _opens_any(line: str, closers: str) -> bool:
+    """Whether `line` leaves something open that one of `closers` would close."""
+    is_open: list[str] = []
+    for char in _signs(line):
+        _follow(is_open, char)
+    return any(_PAIRS.get(closer, closer) in is_open for closer in closers)
 
 
 def before_unclosed(head: str, line: str) -> str:

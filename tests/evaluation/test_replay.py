@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import math
 from collections.abc import AsyncGenerator, Callable
@@ -15,7 +16,7 @@ from tests.evaluation.test_traces import key, typed
 
 from fimble.core.errors import BackendError, InputError
 from fimble.core.flow import Completion, CompletionRequest, Document, Rejection, RejectReason, Trigger
-from fimble.core.position import ByteOffset
+from fimble.core.position import ByteOffset, ByteRange
 from fimble.evaluation import replay
 from fimble.evaluation.replay import ClientPolicy, OpenReplay, ReplayTarget, TraceReplay, replay_trace
 from fimble.evaluation.replay_summary import load_replay, save_replay, summarise, summary_lines
@@ -90,6 +91,21 @@ async def test_a_fast_target_is_asked_at_every_key(clock: HeldClock) -> None:
     assert {request.trigger for request in target.requests} == {Trigger.AUTOMATIC}
     assert target.n_followed_up == 6
     assert target.idled == [(0, 1000.0)]  # the file is opened at time 0, the first key comes a second later
+
+
+async def test_a_suggestion_in_the_place_of_a_bracket_spares_what_is_typed_over_it(clock: HeldClock) -> None:
+    class Replacing(FakeTarget):
+        async def complete(self, request: CompletionRequest) -> Completion | Rejection:
+            outcome = await super().complete(request)
+            assert isinstance(outcome, Completion)
+            end = ByteOffset(request.cursor + 1) if outcome.text == "1):" else request.cursor
+            return dataclasses.replace(outcome, replace=ByteRange(request.cursor, end))
+
+    pair, over = key(1100, 0, 1, "()", kind="pair"), key(1300, 0, 3, ")", 1, "overtype")
+    trace = typed("", key(1000, 0, 0, "f"), pair, key(1200, 0, 2, "1"), over, key(1400, 0, 4, ":"))
+    target = Replacing(lambda request: "1):" if request.cursor == 2 else "?", clock, 40, ClientPolicy())
+    typed_out = await replay_trace(trace, open_once(target), realtime=False)
+    assert [one.n_saved_chars for one in typed_out.asked] == [0, 3, 0, 0, 0]
 
 
 async def test_a_slow_target_supersedes_what_could_not_begin(clock: HeldClock) -> None:

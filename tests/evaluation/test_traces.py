@@ -135,6 +135,20 @@ HELLO = typed("", *(key(n * 100, 0, n, char) for n, char in enumerate("hello wor
             Acceptance(3, 2),
         ),
         (
+            # A suggestion in the place of that bracket, which goes on behind it.
+            typed(
+                "",
+                key(0, 0, 0, "f"),
+                key(1, 0, 1, "()", kind="pair"),
+                key(2, 0, 2, "1"),
+                key(3, 0, 3, ")", 1, "overtype"),
+                key(4, 0, 4, ":"),
+            ),
+            1,
+            "1):",
+            Acceptance(3, 4),
+        ),
+        (
             # Typing elsewhere first ends the chance.
             typed("ab\nc\n", key(0, 1, 1, "d"), key(1, 0, 0, "x"), key(2, 1, 2, "e")),
             0,
