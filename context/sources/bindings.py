@@ -111,6 +111,15 @@ def last_bindings(language_name: str, text: str) -> dict[str, Binding]:
     return {name: binding for name, (_, binding) in found.items()}
 
 
+def bound_of(type_text: str, text: str) -> str:
+    """What a type parameter must be, as the last declaration in `text` says: `T extends Item`, `I: Iterator`."""
+    name = re.sub(r"^[&*\s]*(?:'\w+\s+)?(?:mut\s+)?", "", type_text)
+    if not re.fullmatch(r"[A-Z]\w*", name):
+        return ""
+    bounds = re.findall(rf"(?:[<,({{]|\bwhere|^)\s*{name}\s*(?::|\bextends\b)\s*([A-Z][\w.:<>]*)", text, re.MULTILINE)
+    return str(bounds[-1]) if bounds else ""
+
+
 def _take(found: dict[str, tuple[int, Binding]], name: str, at: int, binding: Binding) -> None:
     known = found.get(name)
     if known is None or at > known[0] or (at == known[0] and not known[1].type_text):

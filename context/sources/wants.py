@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from fimble.context.sources.bindings import Binding, last_bindings
+from fimble.context.sources.bindings import Binding, bound_of, last_bindings
 from fimble.context.sources.expression import Step, read_chain
 from fimble.context.sources.import_line import import_at_cursor
 from fimble.context.sources.surroundings import Surroundings, names_by_nearness
 from fimble.context.sources.symbols import Found, Symbols
 from fimble.syntax.outline.model import WILDCARD, Kind
 
+_NEAR_CHARS = 4_000
 _MAX_NAMES = 60
 _MAX_LOCALS = 12
 _MAX_IMPORTS = 40
@@ -251,7 +252,10 @@ class Finder:
         around, symbols = self._around, self._symbols
         if binding.type_text:
             owner = around.types[-1] if around.types else None
-            return symbols.type_of_text(binding.type_text, around.path, owner)
+            found = symbols.type_of_text(binding.type_text, around.path, owner)
+            if found is None and (bound := bound_of(binding.type_text, around.before[-_NEAR_CHARS:])):
+                found = symbols.type_of_text(bound, around.path, owner)
+            return found
         steps = read_chain(binding.value_text)
         if not steps or steps[0].name == name:
             return None

@@ -187,6 +187,30 @@ CASES = [
         ["  price(): number"],
     ),
     (
+        "rust: what a type parameter must be",
+        """
+        #- Cargo.toml
+        [package]
+        name = "app"
+        #- src/lib.rs
+        mod run;
+        mod user;
+        #- src/run.rs
+        pub trait Runner { fn drive(self, n: usize) -> usize; }
+        #- src/user.rs
+        use crate::run::Runner;
+        fn go<R, T>(pi: R) -> usize
+        where
+            R: Runner,
+            T: Send,
+        {
+            pi.$0
+        }
+        """,
+        "Runner",
+        ["  fn drive(self, n: usize) -> usize"],
+    ),
+    (
         "go: a type assertion",
         """
         #- go.mod
@@ -249,3 +273,13 @@ def finder_at(case: Case) -> Finder:
     symbols = Symbols(case.workspace)
     symbols.begin(case.path, around.outline)
     return Finder(around, symbols)
+
+
+def test_every_name_of_a_large_type_comes_before_the_heads_of_a_few(case: Callable[[str], Case]) -> None:
+    methods = "\n".join(
+        f"    def method{n:02}(self, value: int, other: str = 'x') -> list[int]: ..." for n in range(60)
+    )
+    found = case(f"#- store.py\nclass Store:\n{methods}\n#- main.py\nfrom store import Store\nStore().$0\n")
+    shown = found.text(360)
+    assert [name for name in (f"method{n:02}" for n in range(60)) if name not in shown] == []
+    assert "def method00(self" in shown
