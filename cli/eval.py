@@ -80,6 +80,8 @@ def eval_command(
     from fimble.evaluation.targets import open_subject
     from fimble.evaluation.typed import as_typed
 
+    if typed and context in ("given", "repository"):
+        raise click.UsageError("--typed asks about states that no record describes: not with this --context.")
     settings = settings_for(model_id)
     old = load_run(against) if against else None
     selections = [Selection(path, limit, seed, languages, part, lines) for path in set_paths]

@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 
 # Up to so many files are read by the thread that heard of them: 5 ms each. More go to the indexing process.
 _MAX_INLINE_FILES = 40
-# A system that has more to tell than it can keep drops changes; while files are saved, all are looked at this often.
+# A system that has more to tell than it can keep drops changes, and of a link it does not tell that the linked file has
+# changed; while files are saved, all are looked at this often.
 _SCAN_EVERY_S = 60.0
 
 

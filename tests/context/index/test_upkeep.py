@@ -131,13 +131,13 @@ class Disk(RuleBasedStateMachine):
             place.symlink_to(self.root, target_is_directory=True)
             self.hear(place)
 
-    @rule(name=FILES)
-    def link_outside(self, name: str) -> None:
+    @rule()
+    def link_outside(self) -> None:
         outside = self.folder / "outside.py"
         outside.write_text("def outside(): ...\n")
         place = self.root / "link.py"
         if not place.is_symlink():
-            place.symlink_to(outside if name == "a.py" else self.root / name)
+            place.symlink_to(outside)
             self.hear(place)
 
     @rule()
