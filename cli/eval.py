@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fimble.core.config import Layer
 from fimble.engine.settings import Settings, load_settings
+from fimble.evaluation.context_arms import ContextArm
 from fimble.evaluation.targets import BackendName
 
 
@@ -35,6 +36,18 @@ from fimble.evaluation.targets import BackendName
 @click.option("--model", "model_id", help="Model id or GGUF path, instead of the configured one.")
 @click.option("--backend", type=click.Choice(get_args(BackendName)), default="fimble", show_default=True)
 @click.option("--typed", is_flag=True, help="Ask at earlier states first, so that reuse is scored, not a cold cache.")
+@click.option(
+    "--context",
+    type=click.Choice(get_args(ContextArm)),
+    default="workspace",
+    show_default=True,
+    help="Code from other files: chosen by fimble from the record's files or from its repository, as given, or none.",
+)
+@click.option(
+    "--repositories",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Folder with the records' repositories, each as OWNER__NAME, for --context repository.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run here; makes it resumable.")
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with a run that --json wrote, by record.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
@@ -48,6 +61,8 @@ def eval_command(
     model_id: str | None,
     backend: BackendName,
     typed: bool,
+    context: ContextArm,
+    repositories: Path | None,
     json_path: Path | None,
     against: Path | None,
     plots: Path | None,
@@ -56,6 +71,7 @@ def eval_command(
 
     The metrics are defined in docs/evaluation.md. A run with --json that was stopped goes on where it was.
     """
+    from fimble.evaluation.context_arms import with_context
     from fimble.evaluation.plots import plot_runs
     from fimble.evaluation.report import open_console, show_comparison, show_rows
     from fimble.evaluation.results import Run, load_run
@@ -64,11 +80,13 @@ def eval_command(
     from fimble.evaluation.targets import open_subject
     from fimble.evaluation.typed import as_typed
 
+    if typed and context in ("given", "repository"):
+        raise click.UsageError("--typed asks about states that no record describes: not with this --context.")
     settings = settings_for(model_id)
     old = load_run(against) if against else None
     selections = [Selection(path, limit, seed, languages, part, lines) for path in set_paths]
     chosen = select(selections)
-    config = run_config(selections, chosen, backend, settings, weights_name(settings))
+    config = run_config(selections, chosen, backend, settings, weights_name(settings), context)
     if typed:
         config["typed"] = True
 
@@ -76,7 +94,9 @@ def eval_command(
         n_records = sum(len(one.records) for one in chosen)
         with progress_bar(n_records) as advance:
             async with open_subject(backend, settings, model_finder(settings)) as subject:
-                asked = as_typed(subject) if typed else subject
+                records = [record for one in chosen for record in one.records]
+                shown = with_context(subject, context, records, repositories)
+                asked = as_typed(shown) if typed else shown
                 return await run_selected(chosen, config, asked, json_path, lambda result: advance(result.set_name))
 
     finished = asyncio.run(run())

@@ -95,6 +95,12 @@ class Engine:
         self._traffic = Traffic(backend)
         self._idle_work: asyncio.Task[None] | None = None
 
+    def use_sources(self, sources: Sequence[ContextSource]) -> None:
+        """Ask these in place of the workspace's, which are ended: to compare contexts."""
+        if self._upkeep:
+            self._upkeep.close()
+        self._upkeep, self._sources = None, tuple(sources)
+
     async def ready(self) -> ModelInfo:
         """Load the model.
 

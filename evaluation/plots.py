@@ -121,6 +121,25 @@ def plot_growth(points: Sequence[Point], folder: Path) -> list[Path]:
     return drawn
 
 
+def plot_lines(series: Mapping[str, Sequence[tuple[float, float]]], x_label: str, y_label: str, path: Path) -> Path:
+    """Points of each series joined by lines, both axes logarithmic.
+
+    Raises:
+        FimbleError: matplotlib is not installed.
+    """
+    pyplot = _pyplot()
+    figure, axes = pyplot.subplots(figsize=(6.0, 4.0))
+    for label, points in series.items():
+        axes.plot([x for x, _ in points], [y for _, y in points], "o-", label=label)
+    axes.set_xscale("log")
+    axes.set_yscale("log")
+    axes.set_xlabel(x_label)
+    axes.set_ylabel(y_label)
+    axes.grid(visible=True, alpha=0.3)
+    axes.legend()
+    return _save(pyplot, figure, path)
+
+
 def _exact_match(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:
     shown = {
         name: {

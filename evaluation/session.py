@@ -15,6 +15,7 @@ from typing import Any
 from fimble.core.errors import InputError
 from fimble.engine.settings import Settings
 from fimble.evaluation import machine
+from fimble.evaluation.context_arms import ContextArm
 from fimble.evaluation.fim import run_records
 from fimble.evaluation.records import Record, read_set, sample
 from fimble.evaluation.results import Partial, RecordResult, Run, SetInfo, config_hash, load_run, save_run
@@ -98,9 +99,11 @@ def run_config(
     backend: BackendName,
     settings: Settings,
     weights: str,
+    context: ContextArm = "workspace",
 ) -> dict[str, Any]:
     """Everything that decides the numbers, but for the machine. `weights` tells one model file from another."""
     return {
+        **({} if context == "workspace" else {"context": context}),
         "backend": backend,
         "model": settings.config.model.id,
         "weights": weights,

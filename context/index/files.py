@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path, PurePosixPath
@@ -92,6 +92,22 @@ def scan(root: Path, counts: Callable[[Language], bool] = has_outlines) -> FileT
     return FileTable(stamps)
 
 
+def rescan(root: Path, files: FileTable, rules: IgnoreRules, paths: Iterable[str]) -> FileTable:
+    """The table after some files were written, made or removed; folders that count are those that did before.
+
+    Looks at these paths alone: a scan of a large workspace takes longer than a save may. `files` itself where nothing
+    is different.
+    """
+    stamps = dict(files.stamps)
+    for path in paths:
+        stamp = _stamp_if_counted(root, rules, path)
+        if stamp is None or (path not in stamps and len(stamps) >= MAX_FILES):
+            stamps.pop(path, None)
+        else:
+            stamps[path] = stamp
+    return FileTable(stamps) if stamps != files.stamps else files
+
+
 def stamp_of(path: Path) -> Stamp | None:
     """The file's stamp; None where there is no such file."""
     try:
@@ -125,9 +141,26 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, Stamp]]:
                 _log.info("%s is left out: %s", root / path, error.strerror)
 
 
-def _is_inside(root: Path, entry: os.DirEntry[str]) -> bool:
+def _stamp_if_counted(root: Path, rules: IgnoreRules, path: str) -> Stamp | None:
+    """The stamp of a file that a scan would come to; None for anything else."""
+    names = path.split("/")
+    folders = ["/".join(names[:n_names]) for n_names in range(1, len(names))]
+    if is_secret_file(path) or rules.skips_file(path) or any(map(rules.skips_folder, folders)):
+        return None
+    place = root / path
+    try:
+        if not place.is_file() or any((root / folder).is_symlink() for folder in folders):
+            return None
+        stamp = stamp_of(place)
+        return stamp if stamp and stamp.size_bytes <= MAX_FILE_BYTES and _is_inside(root, place) else None
+    except OSError as error:
+        _log.info("%s is left out: %s", place, error.strerror)
+        return None
+
+
+def _is_inside(root: Path, entry: os.DirEntry[str] | Path) -> bool:
     """A link must not lead out of the workspace: what lies there was never opened by the user."""
-    return not entry.is_symlink() or Path(entry.path).resolve().is_relative_to(root.resolve())
+    return not entry.is_symlink() or Path(entry).resolve().is_relative_to(root.resolve())
 
 
 def _grouped(pairs: Iterator[tuple[str, str]]) -> dict[str, tuple[str, ...]]:

@@ -26,7 +26,7 @@ _FOLDERS = re.compile(
     r"|node_modules|bower_components|jspm_packages|site-packages|vendor|third_?party|Pods|Carthage|DerivedData"
 )
 # A folder with one of these is a virtual environment, or a cache that marks itself as such (bford.info/cachedir).
-_FOLDER_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
+FOLDER_MARKS = ("pyvenv.cfg", "CACHEDIR.TAG")
 _GENERATED_NAMES = re.compile(
     r"(?:[._-]min|[._]bundle|\.pb|_pb2(?:_grpc)?|\.pb\.gw|\.generated|\.g|\.designer|_generated|zz_generated\..*)"
     r"\.[A-Za-z]+$",
@@ -50,7 +50,7 @@ class IgnoreRules:
     def skips_folder(self, path: str) -> bool:
         """Whether nothing below a folder counts."""
         name = PurePosixPath(path).name
-        if _FOLDERS.fullmatch(name) or any((self._root / path / mark).is_file() for mark in _FOLDER_MARKS):
+        if _FOLDERS.fullmatch(name) or any((self._root / path / mark).is_file() for mark in FOLDER_MARKS):
             return True
         return self._is_ignored(f"{path}/")
 

@@ -5,15 +5,22 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from fimble.context.sources.expression import read_chain
+from fimble.context.sources.shapes import bound_by_shape, switched_type
+
 _MAX_CHARS = 12_000
 
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """What a name was bound to: a type, else the expression whose value, or one of whose elements, it is."""
+    """What a name was bound to: a type, else the expression whose value, or one of whose elements, it is.
+
+    `is_payload`: the expression names a variant of an enum, and the name is what that variant holds.
+    """
 
     type_text: str = ""
     value_text: str = ""
+    is_payload: bool = False
 
 
 # Groups: n name, t type, v value, e a value that is iterated. What follows a name is looked at and not taken, so that
@@ -27,23 +34,28 @@ _SOURCES = {
         rf"\bexcept[ \t]+(?P<t>[\w.]+)[ \t]+as[ \t]+{_N}\b",
         rf"\bfor[ \t]+{_N}[ \t]+in[ \t]+(?=(?P<e>[^\n:]+))",
         rf"\bisinstance\({_N},[ \t]*(?P<t>[\w.]+)\)",
+        rf"(?<![\w.]){_N}[ \t]*=[ \t]*(?:\w+\.)?cast\([ \t]*(?P<t>[\"'\w.\[\]| ]+),",
     ),
     "script": (
         rf"(?<![\w.$]){_N}[ \t]*[?!]?[ \t]*:[ \t]*(?=(?P<t>[A-Z][\w.<>\[\]|& ]*))",
         rf"(?<![\w.$]){_N}[ \t]*=(?![=>])[ \t]*(?=(?P<v>[^\n;]+))",
         rf"\b(?:const|let|var)[ \t]+{_N}[ \t]+of[ \t]+(?=(?P<e>[^\n)]+))",
         rf"(?<![\w.$]){_N}[ \t]+instanceof[ \t]+(?P<t>[\w.]+)",
+        rf"(?<![\w.$]){_N}[ \t]*=(?![=>])[^\n;=]*[)\w\]][ \t]+as[ \t]+(?P<t>[A-Z][\w.<>\[\]|& ]*)",
     ),
     "java": (
         rf"(?<![\w.])(?P<t>[A-Z][\w.]*(?:<[^;(){{}}\n]*?>)?(?:\[\])?)(?:\.\.\.)?[ \t]+{_N}(?=\s*(?:=|;|:|,|\)|->))",
         rf"\bvar[ \t]+{_N}[ \t]*=[ \t]*(?=(?P<v>[^\n;]+))",
         rf"\bvar[ \t]+{_N}[ \t]*:[ \t]*(?=(?P<e>[^\n)]+))",
+        rf"\bvar[ \t]+{_N}[ \t]*=[ \t]*\((?P<t>[A-Z][\w.]*(?:<[^;()]*>)?)\)[ \t]*(?=[\w(])",
         rf"\binstanceof[ \t]+(?:final[ \t]+)?(?P<t>[\w.]+(?:<[^>]*>)?)[ \t]+{_N}\b",
     ),
     "csharp": (
         rf"(?<![\w.])(?P<t>[A-Z][\w.]*(?:<[^;(){{}}\n]*?>)?(?:\[\])?\??)[ \t]+{_N}(?=\s*(?:=|;|,|\)|\bin\b))",
         rf"\bvar[ \t]+{_N}[ \t]*=[ \t]*(?=(?P<v>[^\n;]+))",
         rf"\bvar[ \t]+{_N}[ \t]+in[ \t]+(?=(?P<e>[^\n)]+))",
+        rf"\bvar[ \t]+{_N}[ \t]*=[ \t]*\((?P<t>[A-Z][\w.]*(?:<[^;()]*>)?)\)[ \t]*(?=[\w(])",
+        rf"\bvar[ \t]+{_N}[ \t]*=[^\n;=]*[)\w\]][ \t]+as[ \t]+(?P<t>[A-Z][\w.]*(?:<[^;()]*>)?)",
         rf"\bis[ \t]+(?P<t>[\w.]+(?:<[^>]*>)?)[ \t]+{_N}\b",
     ),
     "go": (
@@ -51,6 +63,8 @@ _SOURCES = {
         rf"(?<![\w.]){_N}(?:[ \t]*,[ \t]*\w+)*[ \t]+(?=(?P<t>(?:\.\.\.|\[\]|\*|map\[\w+\])*[A-Za-z_][\w.]*)[ \t]*"
         r"(?:[,)={\n]|$))",
         rf"\bfor[ \t]+(?:\w+[ \t]*,[ \t]*)?{_N}[ \t]*:=[ \t]*range[ \t]+(?=(?P<e>[^\n{{]+))",
+        rf"(?<![\w.]){_N}(?:[ \t]*,[ \t]*\w+)?[ \t]*:?=(?!=)[^\n;=]*\.\((?!type\))(?P<t>\*?[A-Za-z_][\w.]*)\)"
+        r"[ \t]*(?:[;{]|$)",
     ),
     "rust": (
         rf"(?<![\w.:]){_N}[ \t]*:(?!:)[ \t]*(?=(?P<t>[&A-Za-z_\[(][\w:<>&' ,\[\]]*?)[ \t]*(?:=|[,)|{{]|$))",
@@ -80,18 +94,39 @@ _NOT_TYPES = re.compile(r"(?:return|else|new|case|in|await|throw|typeof|delete|a
 def last_bindings(language_name: str, text: str) -> dict[str, Binding]:
     """Each local name's binding that stands nearest to the end of `text`."""
     text = text[-_MAX_CHARS:]
+    family = _FAMILIES.get(language_name, language_name)
     found: dict[str, tuple[int, Binding]] = {}
-    for pattern in _PATTERNS.get(_FAMILIES.get(language_name, language_name), ()):
+    for pattern in _PATTERNS.get(family, ()):
         for match in pattern.finditer(text):
             groups = match.groupdict()
             type_text = (groups.get("t") or "").strip(" '\"")
-            if _NOT_TYPES.match(type_text):
-                continue
+            value_text = (groups.get("v") or groups.get("e") or "").strip()
             name = match["n"]
-            if name not in found or match.start("n") >= found[name][0]:
-                value_text = (groups.get("v") or groups.get("e") or "").strip()
-                # A declared type says more than the value beside it.
-                if name in found and found[name][0] == match.start("n") and found[name][1].type_text:
-                    continue
-                found[name] = (match.start("n"), Binding(type_text, value_text))
+            if not _NOT_TYPES.match(type_text) and not (value_text.startswith(name) and _is_renewed(name, value_text)):
+                _take(found, name, match.start("n"), Binding(type_text, value_text))
+    for shape in bound_by_shape(family, text):
+        _take(found, shape.name, shape.at, Binding("", shape.chain, shape.is_payload))
+    if family == "go" and (switched := switched_type(text)) is not None:
+        _take(found, switched.name, switched.at, Binding(switched.chain))
     return {name: binding for name, (_, binding) in found.items()}
+
+
+def bound_of(type_text: str, text: str) -> str:
+    """What a type parameter must be, as the last declaration in `text` says: `T extends Item`, `I: Iterator`."""
+    name = re.sub(r"^[&*\s]*(?:'\w+\s+)?(?:mut\s+)?", "", type_text)
+    if not re.fullmatch(r"[A-Z]\w*", name):
+        return ""
+    bounds = re.findall(rf"(?:[<,({{]|\bwhere|^)\s*{name}\s*(?::|\bextends\b)\s*([A-Z][\w.:<>]*)", text, re.MULTILINE)
+    return str(bounds[-1]) if bounds else ""
+
+
+def _take(found: dict[str, tuple[int, Binding]], name: str, at: int, binding: Binding) -> None:
+    known = found.get(name)
+    if known is None or at > known[0] or (at == known[0] and not known[1].type_text):
+        found[name] = (at, binding)  # at one place a declared type says more than the value beside it
+
+
+def _is_renewed(name: str, value_text: str) -> bool:
+    """`let Some(name) = name else`, `path = path.parent`: most likely still what it was before."""
+    steps = read_chain(value_text)
+    return bool(steps) and steps[0].name == name and not steps[0].is_called

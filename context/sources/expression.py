@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+# A word counts as a keyword where an operand follows it: `out.write` is a name in most languages.
 _PREFIX = re.compile(
-    r"(?:(?:await|new|yield|return|throw|co_await|typeof|not|mut|ref|dyn|const|out|go|defer)\b|[&*!~(\s]|\.\.\.)+"
+    r"(?:(?:await|new|yield|return|throw|co_await|typeof|not|mut|ref|dyn|const|out|go|defer)\b(?=\s*[\w$&*!~(\[{\"'`])"
+    r"|[&*!~(\s]|\.\.\.)+"
 )
 _NAME = re.compile(r"[A-Za-z_$#][\w$]*")
 _LINK = re.compile(r"\s*(?:\?\.|!\.|\.|->|::)\s*")

@@ -22,7 +22,9 @@ _DOC_WEIGHT = 4.0
 _FOCUS_SHARE = 0.7
 _OTHER_SHARE = 0.3
 _ONLY_NAMES_SHARE = 0.15
-_NAMES_SHARE = 0.35  # of what one want may have, for names alone
+# Of what one want may have, for names alone, where they take so much. Where there are many, the few heads that fit are
+# hardly those that are needed.
+_MAX_NAMES_SHARE = 0.75
 _MIN_LEFT_CHARS = 40
 
 
@@ -122,23 +124,27 @@ class Packer:
         else:
             candidates = self._symbols.members(found)
         names: list[tuple[Found, Definition]] = []
-        reserve = 0
+        most = n_name_chars = 0
         ranked = self._ranked(candidates, found)
         # When all fit there is no list of names, and nothing is reserved for it.
         if sum(len(head(definition)) + 6 for _, definition in ranked) > room:
-            reserve = int(room * _NAMES_SHARE)
+            n_name_chars = sum(len(definition.name) + 2 for _, definition in ranked)
+            most = int(room * _MAX_NAMES_SHARE)
         for item, definition in ranked:
             if item.path == self._own_path:
                 continue
             if want.show is Show.NAMES:
                 names.append((item, definition))
                 continue
+            reserve = max(0, min(n_name_chars, most))
             owner = item.owner
             if owner is None and definition.is_type and found.definition is None:
                 # Of a module's types the heads.
                 _, cost = self._open(item.path, definition, want.weight, room - reserve, with_doc=False)
                 if cost == 0 and not self._has_group(item.path, definition):
                     names.append((item, definition))
+                else:
+                    n_name_chars -= len(definition.name) + 2
                 room -= cost
                 continue
             group, cost = self._open(item.path, owner, want.weight, room - reserve, with_doc=False)
@@ -148,6 +154,8 @@ class Packer:
                 room -= cost
                 if cost == 0 and definition.name not in group.shown:
                     names.append((item, definition))
+                else:
+                    n_name_chars -= len(definition.name) + 2
             else:
                 names.append((item, definition))
         for item, definition in names:

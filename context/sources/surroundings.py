@@ -20,6 +20,17 @@ _MAX_BACK_CHARS = 3_000
 _MAX_SCOPE_LINES = 200
 _LOOSE_LINES = 40
 _DEFINING = re.compile(r"\b(?:def|func|function|fn|class|catch|if|while|for|switch)\s+(?:\([^()]*\)\s*)?$")
+# Decorators, annotations and attributes with a line of their own; in C# brackets alone would mean an index, too.
+_DECORATORS = {
+    "python": r"@",
+    "java": r"@(?!interface\b)",
+    "typescript": r"@",
+    "typescriptreact": r"@",
+    "javascript": r"@",
+    "rust": r"#\[",
+    "csharp": r"\[\w[\w.]*(?:\(.*\))?\]\s*$",
+}
+_DECORATOR = {name: re.compile(rf"[ \t]*{pattern}") for name, pattern in _DECORATORS.items()}
 _PYTHON_HEADER = re.compile(r"\s*(?:async\s+def|def|class)\b.*:\s*(?:#.*)?$")
 
 
@@ -96,12 +107,24 @@ def stable_text(language: Language, before: str, after: str) -> str:
     above, below = before[:line_start], after[line_end:]
     if any(_is_needed(opener, closer, above, line, below) for opener, closer in ("()", "[]", "{}")):
         return before + after
+    if language.block_style is BlockStyle.INDENT and _PYTHON_HEADER.match(line):
+        return before + after
+    above = _without_decorators(language, above)
     if language.block_style is BlockStyle.INDENT:
-        if _PYTHON_HEADER.match(line):
-            return before + after
         # A block must not become empty; `...` may stand for a statement and for an argument.
         return f"{above}{_indentation(line, above)}...{below}"
     return above + below
+
+
+def _without_decorators(language: Language, above: str) -> str:
+    """Without decorators right above the cursor's line: they are its own, not the next definition's."""
+    pattern = _DECORATOR.get(language.name)
+    lines = above.split("\n")
+    at = len(lines) - 2  # a line end ends the text
+    while pattern is not None and at >= 0 and pattern.match(lines[at]):
+        lines[at] = ""
+        at -= 1
+    return "\n".join(lines)
 
 
 def _indentation(line: str, above: str) -> str:
@@ -157,7 +180,11 @@ def _is_prose(language: Language, before: str) -> bool:
         return True
     if language.block_comment:
         opener, closer = language.block_comment
-        return before.rfind(opener) > before.rfind(closer)
+        last_closer = before.rfind(closer)
+        at = before.rfind(opener)
+        while at > last_closer and before.count('"', before.rfind("\n", 0, at) + 1, at) % 2:
+            at = before.rfind(opener, 0, at)  # a glob in a string
+        return at > last_closer
     return language.name == "python" and (before.count('"""') % 2 == 1 or before.count("'''") % 2 == 1)
 
 

@@ -20,6 +20,21 @@ _MAX_BASES = 8
 _MAX_TYPE_NAMES = 6
 _TYPE_NAME = re.compile(r"[A-Za-z_$][\w$]*(?:(?:\.|::)[A-Za-z_$][\w$]*)*")
 _SELF_TYPES = frozenset({"Self", "self", "cls", "this"})
+# Where the body of a type sees the types that it, its bases and the types around it define, by their bare names
+# (Java: JLS 8.5; C#: 7.7.1; C++: [basic.lookup.unqual]).
+_NESTING = (".java", ".cs", ".cpp", ".cc", ".cxx", ".h", ".hpp", ".hh", ".hxx")
+# Methods of wrappers and containers that give back what is in them, where the type inside has no such member itself.
+_PASSING = frozenset(
+    re.findall(
+        r"\w+",
+        "await clone cloned copied copy unwrap unwrap_or unwrap_or_default unwrap_or_else expect ok ok_or"
+        " ok_or_else take replace as_ref as_mut as_deref as_deref_mut borrow borrow_mut lock read write to_owned"
+        " into_iter iter iter_mut get get_mut first first_mut last last_mut next next_back peek pop rev skip"
+        " filter find values shift at slice orElse orElseGet orElseThrow stream findFirst findAny iterator"
+        " listIterator getFirst getLast toList First FirstOrDefault Last LastOrDefault Single SingleOrDefault"
+        " Where ToList ToArray",
+    )
+)
 # Wrappers whose methods are hardly ever what is meant by a value of them; they are never definitions of a workspace
 # worth showing, but their names may be defined in one.
 _WRAPPERS = frozenset(
@@ -61,12 +76,14 @@ class Symbols:
         self._outlines: dict[str, Outline] = {}
         self._lookups: dict[tuple[str, str], Found | None] = {}
         self._lineages: dict[tuple[str, str, int], list[Found]] = {}
+        self._scopes: dict[str, dict[tuple[str, int], tuple[Definition, ...]]] = {}
 
     def begin(self, path: str, outline: Outline) -> None:
         """A new request: files are looked at afresh, but for one as it stands in the editor."""
         self._outlines = {path: outline}
         self._lookups = {}
         self._lineages = {}
+        self._scopes = {}
 
     def outline(self, path: str) -> Outline:
         """The file's outline; empty for a file that cannot be read."""
@@ -84,6 +101,10 @@ class Symbols:
     def targets(self, path: str, item: Import) -> list[Target]:
         """What one import leads to."""
         return self._modules.targets(path, item)
+
+    def reach(self, target: Target) -> Found | None:
+        """The definition, or the module, that an import leads to."""
+        return self._reach(target, _MAX_DEPTH)
 
     def implicit(self, path: str) -> list[Target]:
         """Modules whose names the file sees without an import."""
@@ -131,7 +152,8 @@ class Symbols:
             bases = [*at.definition.bases] if at.definition else []
             bases += [base for _, extension in self._extensions(at) for base in extension.bases]
             for base in bases:
-                base_found = self.type_of_text(base, at.path)
+                around = self._around(at.path, at.definition)[1:] if at.definition is not None else ()
+                base_found = self.type_of_text(base, at.path, around[0] if around else None)
                 if base_found is None or base_found.definition is None or len(chain) > _MAX_BASES:
                     continue
                 key = (base_found.path, base_found.definition.name)
@@ -152,13 +174,25 @@ class Symbols:
                 return Found((path,), owner, is_value=True)
             if names[-1] in _WRAPPERS:
                 continue
-            found = self._walk([Step(name) for name in names], path, None, depth - 1)
+            nested = self.nested_type(names[0], path, owner) if owner is not None else None
+            found = self._walk([Step(name) for name in names], path, nested, depth - 1)
             if found is None or found.definition is None:
                 continue
             if found.definition.kind is Kind.TYPE and not found.definition.members and found.definition.type_text:
                 return self.type_of_text(found.definition.type_text, found.path, None, depth - 1) or found
             if found.definition.is_type:
                 return replace(found, is_value=True)
+        return None
+
+    def nested_type(self, name: str, path: str, owner: Definition) -> Found | None:
+        """The type that the body of `owner`, in the file `path`, sees by this name without an import."""
+        if not path.endswith(_NESTING):
+            return None
+        for outer in self._around(path, owner):
+            for at in self.lineage(Found((path,), outer)):
+                for member in at.definition.members if at.definition is not None else ():
+                    if member.name == name and member.is_type:
+                        return Found((at.path,), member, at.definition)
         return None
 
     def evaluate(self, steps: tuple[Step, ...], path: str, first: Found | None) -> Found | None:
@@ -179,8 +213,11 @@ class Symbols:
         for at, step in enumerate(steps):
             if at < n_taken - 1:
                 continue
-            if at >= n_taken:
-                found = self._member(found, step.name, depth) if found is not None else None
+            if at >= n_taken and found is not None:
+                member = self._member(found, step.name, depth)
+                if member is None and found.is_value and step.name in _PASSING:
+                    continue
+                found = member
             if found is None:
                 return None
             is_last = at == len(steps) - 1
@@ -251,8 +288,12 @@ class Symbols:
                         return found
             elif item.name == WILDCARD:
                 wildcards += self._modules.targets(path, item)
-        for target in (*wildcards, *self._modules.implicit(path, outline)):
-            if (found := self._find(target.paths, name, depth - 1)) is not None:
+        for target in wildcards:
+            # Of all names of one type (`import static`) its members too, of all types of a package these alone.
+            if (found := self._find(target.paths, name, depth - 1, members=len(target.paths) == 1)) is not None:
+                return found
+        for target in self._modules.implicit(path, outline):
+            if (found := self._find(target.paths, name, depth - 1, members=False)) is not None:
                 return found
         return None
 
@@ -263,8 +304,8 @@ class Symbols:
         # Without a default export, importing it gives the module (CommonJS).
         return Found(target.paths) if found is None and target.name == "default" else found
 
-    def _find(self, paths: tuple[str, ...], name: str, depth: int) -> Found | None:
-        """A name of a module, through its exports and re-exports; a nested type for Java's static imports."""
+    def _find(self, paths: tuple[str, ...], name: str, depth: int, *, members: bool = True) -> Found | None:
+        """A name of a module, through its exports and re-exports; a member of its types for Java's static imports."""
         if depth <= 0:
             return None
         for path in paths:
@@ -286,7 +327,7 @@ class Symbols:
                         if (found := self._find(target.paths, name, depth - 1)) is not None:
                             return found
             for definition in outline.definitions:
-                if definition.is_type and path.endswith((".java", ".cs")):
+                if members and definition.is_type and path.endswith((".java", ".cs")):
                     for member in definition.members:
                         if member.name == name:
                             return Found((path,), member, definition)
@@ -308,6 +349,13 @@ class Symbols:
                         self._collect_names(target.paths, into, depth - 1)
                     elif (found := self._reach(target, depth)) is not None and found.definition is not None:
                         into.setdefault(item.alias, found)
+
+    def _around(self, path: str, definition: Definition) -> tuple[Definition, ...]:
+        """A type and those that it is nested in, innermost first."""
+        scopes = self._scopes.get(path)
+        if scopes is None:
+            scopes = self._scopes[path] = dict(_scopes(self.outline(path).definitions, ()))
+        return scopes.get((definition.name, definition.first_line), (definition,))
 
     def _own_members(self, found: Found) -> Iterator[tuple[str, Definition]]:
         """Members without those of bases, each with the file that it stands in."""
@@ -331,6 +379,15 @@ class Symbols:
             for extension in self.outline(path).extensions:
                 if extension.type_name == found.definition.name:
                     yield path, extension
+
+
+def _scopes(
+    definitions: tuple[Definition, ...], around: tuple[Definition, ...]
+) -> Iterator[tuple[tuple[str, int], tuple[Definition, ...]]]:
+    for definition in definitions:
+        if definition.is_type:
+            yield (definition.name, definition.first_line), (definition, *around)
+            yield from _scopes(definition.members, (definition, *around))
 
 
 def _named(outline: Outline, name: str) -> Definition | None:

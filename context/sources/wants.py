@@ -8,17 +8,20 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import islice
 
-from fimble.context.sources.bindings import Binding, last_bindings
+from fimble.context.sources.bindings import Binding, bound_of, last_bindings
 from fimble.context.sources.expression import Step, read_chain
 from fimble.context.sources.import_line import import_at_cursor
 from fimble.context.sources.surroundings import Surroundings, names_by_nearness
 from fimble.context.sources.symbols import Found, Symbols
 from fimble.syntax.outline.model import WILDCARD, Kind
 
+_NEAR_CHARS = 4_000
 _MAX_NAMES = 60
 _MAX_LOCALS = 12
 _MAX_IMPORTS = 40
 _MAX_GUESSED_TYPES = 30
+# Where members of the type around the cursor, inherited ones too, are named without `this`.
+_IMPLICIT_SELF = ("java", "csharp", "cpp")
 _SELF = frozenset({"self", "this", "cls", "Self"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # `x := pkg.Type{`, `Ok(Type {`, `return &Type{`: a type's name where a value stands.
@@ -62,6 +65,7 @@ class Finder:
         self._around = around
         self._symbols = symbols
         self._bindings = last_bindings(around.language.name, around.before)
+        self._own_members: dict[str, Found] | None = None
 
     def focus(self) -> list[Want]:
         """What the cursor's own line asks for: the receiver's members, the callee, the object being written."""
@@ -102,6 +106,8 @@ class Finder:
         alike = self._by_likeness(around.receiver)
         for rank, candidate in enumerate(alike):
             yield Want(candidate, Show.MEMBERS, 6.0 - rank, "receiver by name", is_focus=True)
+        for found in self._unnamed_traits():
+            yield Want(found, Show.MEMBERS, 3.0, "trait in scope", is_focus=True)
         # Nothing is known of the receiver: a value of some type that the file knows, most likely.
         for rank, candidate in enumerate(islice(self._visible_types(), _MAX_GUESSED_TYPES)):
             if candidate not in alike:
@@ -155,7 +161,7 @@ class Finder:
         for name in names_by_nearness(self._around):
             if name in self._bindings:
                 continue
-            found = symbols.lookup(name, path)
+            found = self._seen_unqualified(name) or symbols.lookup(name, path)
             if found is None or found.definition is None or not self._is_elsewhere(found):
                 continue
             n_found += 1
@@ -239,18 +245,33 @@ class Finder:
             first = self._bound(binding, name, depth - 1)
             if first is not None:
                 steps = (Step(name), *steps[1:]) if steps[0].is_called else steps
+        first = first or self._seen_unqualified(name)
         return symbols.evaluate(steps, around.path, first)
 
     def _bound(self, binding: Binding, name: str, depth: int) -> Found | None:
         around, symbols = self._around, self._symbols
         if binding.type_text:
             owner = around.types[-1] if around.types else None
-            return symbols.type_of_text(binding.type_text, around.path, owner)
+            found = symbols.type_of_text(binding.type_text, around.path, owner)
+            if found is None and (bound := bound_of(binding.type_text, around.before[-_NEAR_CHARS:])):
+                found = symbols.type_of_text(bound, around.path, owner)
+            return found
         steps = read_chain(binding.value_text)
         if not steps or steps[0].name == name:
             return None
+        if binding.is_payload:
+            return self._payload(steps)
         found = self._reach(steps, depth)
         return symbols.value_type(found) if found is not None else None
+
+    def _payload(self, steps: tuple[Step, ...]) -> Found | None:
+        """The type of the one value that a variant of an enum holds."""
+        around, symbols = self._around, self._symbols
+        is_own = steps[0].name in _SELF and around.types
+        variant = symbols.evaluate(steps, around.path, self._own_type() if is_own else None)
+        if variant is None or variant.definition is None or variant.owner is None:
+            return None
+        return symbols.type_of_text(variant.definition.type_text, variant.path, variant.owner)
 
     def _go_receiver(self, name: str) -> Found | None:
         """In `func (s *Store) Find()` s is a Store."""
@@ -270,6 +291,20 @@ class Finder:
             found = self._symbols.lookup(definition.name, around.path)
             return replace(found, is_value=True) if found is not None else None
         return Found((around.path,), definition, is_value=True)
+
+    def _seen_unqualified(self, name: str) -> Found | None:
+        """The member, or the nested type, that a bare name means inside a type, in languages that need no `this`."""
+        around = self._around
+        if around.language.name not in _IMPLICIT_SELF or not around.types:
+            return None
+        if self._own_members is None:
+            self._own_members = {}
+            outer_types = [Found((around.path,), outer) for outer in reversed(around.types[:-1])]
+            for at in (self._own_type(), *outer_types):
+                for member in self._symbols.members(at) if at is not None else ():
+                    if member.definition is not None:
+                        self._own_members.setdefault(member.definition.name, member)
+        return self._own_members.get(name)
 
     def _declared_type(self, head: str) -> Found | None:
         """The type of `const options: Options = {`, or of what the object is returned as."""
@@ -296,6 +331,21 @@ class Finder:
                 scored.append((-n_shared / len(words | type_words), rank, found))
         scored.sort(key=lambda item: item[:2])
         return [found for _, _, found in scored[:3]]
+
+    def _unnamed_traits(self) -> Iterator[Found]:
+        """In Rust: traits that are imported and not named again; they can only be there for their methods."""
+        around, symbols = self._around, self._symbols
+        if around.language.name != "rust":
+            return
+        for item, targets in symbols.imported(around.path):
+            if not item.name or item.name == WILDCARD or item.is_export:
+                continue
+            names = re.findall(rf"\b(?:{re.escape(item.name)}|{re.escape(item.alias or item.name)})\b", around.before)
+            if len(names) > 1:
+                continue
+            found = next((found for target in targets if (found := symbols.reach(target)) is not None), None)
+            if found is not None and found.definition is not None and found.definition.kind is Kind.INTERFACE:
+                yield found
 
     def _visible_types(self) -> Iterator[Found]:
         symbols, path = self._symbols, self._around.path

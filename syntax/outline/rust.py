@@ -9,6 +9,7 @@ from tree_sitter import Node
 from fimble.syntax.outline.model import WILDCARD, Definition, Extension, Import, Kind, Outline, Param
 from fimble.syntax.outline.source import Source, children, find
 
+_NO_TYPES = ("attribute_item", "visibility_modifier", "line_comment", "block_comment")
 _VALUES = ("const_item", "static_item")
 _TYPES = {"struct_item": Kind.CLASS, "union_item": Kind.CLASS, "enum_item": Kind.ENUM, "trait_item": Kind.INTERFACE}
 
@@ -157,8 +158,15 @@ def _field(node: Node, source: Source) -> Iterator[Definition]:
     if node.type == "enum_variant":
         body = node.child_by_field_name("body")
         fields = tuple(field for child in children(body) for field in _field(child, source))
+        held = [child for child in children(body) if child.type not in _NO_TYPES] if not fields else []
         yield Definition(
-            name, Kind.CONSTANT, source.text(node, 120), *_lines(node), doc=_doc(node, source), members=fields
+            name,
+            Kind.CONSTANT,
+            source.text(node, 120),
+            *_lines(node),
+            doc=_doc(node, source),
+            type_text=source.text(held[0]) if len(held) == 1 else "",
+            members=fields,
         )
     elif node.type == "field_declaration":
         yield Definition(

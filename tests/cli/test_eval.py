@@ -76,6 +76,17 @@ def test_scores_every_record_and_writes_the_run(tmp_path: Path, mine: Path) -> N
     assert [path.name for path in tmp_path.glob("run.json*")] == ["run.json"]
 
 
+def test_a_run_with_another_context_is_paired_with_one_without(tmp_path: Path, mine: Path) -> None:
+    old, new = tmp_path / "none.json", tmp_path / "workspace.json"
+    fimble("eval", "--set", mine, "--context", "none", "--json", old)
+    assert json.loads(old.read_text())["config"]["context"] == "none"
+    shown = fimble("eval", "--set", mine, "--json", new, "--against", old).stdout
+    assert "context" not in json.loads(new.read_text())["config"]
+    assert [line for line in shown.splitlines() if " em " in line and "mine" in line and "+0.000" in line]
+    with pytest.raises(InputError, match="repository"):
+        fimble("eval", "--set", mine, "--context", "repository", "--repositories", tmp_path)
+
+
 def test_compares_with_an_earlier_run(tmp_path: Path, mine: Path, script: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     fimble("eval", "--set", mine, "--json", old)

@@ -1,12 +1,13 @@
 """Measures how often context holds the definition that the next name needs. A program, not a test.
 
-    python tests/context/needed_definitions.py --data DATA --repositories FOLDER [--tokens 1024]
+    python tests/context/needed_definitions.py --data DATA --repositories FOLDER [--tokens 1024] [--misses FILE]
 
 xfile: the cursor stands before an identifier that another file defines. The sets do not hold those files, so their
 repositories (or packages of them) must lie in FOLDER as OWNER__NAME; a record counts only where the file that defines
-the name is there and does define it. commitfim: the names of the middle that only an imported file defines; the set
-holds these files itself. Tokens are bytes / 3.5. The baseline is the BM25 chunks that xfile comes with, and such chunks
-of the same files within the same budget for commitfim.
+the name is there and does define it. `held`: the name stands in what is shown, as a word; `defined`: what is shown of
+a file that defines it has the name. With --misses, what was not held is written there. commitfim: the names of the
+middle that only an imported file defines; the set holds these files itself. Tokens are bytes / 3.5. The baseline is
+the BM25 chunks that xfile comes with, and such chunks of the same files within the same budget for commitfim.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ _WINDOW_LINES = 10
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """A cursor and the name that it needs. `baseline` is what BM25 shows there."""
+    """A cursor and the name that it needs. `baseline` is what BM25 shows there, `definers` the files that define it."""
 
     language: str
     path: str
@@ -49,14 +50,16 @@ class Hole:
     after: str
     name: str
     baseline: tuple[str, ...]
+    definers: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
     """What context did at one hole."""
 
-    language: str
+    hole: Hole
     is_held: bool
+    is_defined: bool
     is_in_baseline: bool
     n_tokens: float
 
@@ -68,13 +71,20 @@ async def measure(hole: Hole, root: Path, sources: Sources, n_tokens: int) -> Fo
     request = CompletionRequest(RequestId(hole.name), document, cursor, Trigger.INVOKED)
     await sources.settle(request)
     context = await gather(request, sources, time_limit_ms=10_000)
-    texts, used = cut(context.chunks, n_tokens)
-    return Found(hole.language, holds(texts, hole.name), holds(hole.baseline, hole.name), used)
+    shown, used = cut(context.chunks, n_tokens)
+    of_definers = [text for path, text in shown if path in hole.definers]
+    return Found(
+        hole,
+        holds([text for _, text in shown], hole.name),
+        holds(of_definers, hole.name),
+        holds(hole.baseline, hole.name),
+        used,
+    )
 
 
-def cut(chunks: tuple[Chunk, ...], n_tokens: int) -> tuple[list[str], float]:
-    """Chunks as prompt assembly takes them: best first, the last one by whole lines; and their tokens."""
-    texts: list[str] = []
+def cut(chunks: tuple[Chunk, ...], n_tokens: int) -> tuple[list[tuple[str, str]], float]:
+    """Chunks as prompt assembly takes them, with their paths: best first, the last one by whole lines; their tokens."""
+    texts: list[tuple[str, str]] = []
     used = 0.0
     for chunk in chunks:
         head = _HEAD_TOKENS + len(chunk.path.encode()) / _BYTES_PER_TOKEN
@@ -82,7 +92,7 @@ def cut(chunks: tuple[Chunk, ...], n_tokens: int) -> tuple[list[str], float]:
         while lines and used + head + len("".join(lines).encode()) / _BYTES_PER_TOKEN > n_tokens:
             lines.pop()
         if lines:
-            texts.append("".join(lines))
+            texts.append((chunk.path, "".join(lines)))
             used += head + len("".join(lines).encode()) / _BYTES_PER_TOKEN
     return texts, used
 
@@ -107,11 +117,12 @@ async def xfile(data: Path, repositories: Path, n_tokens: int) -> list[Found]:
             opened[root] = (Workspace(root), build_sources(root, n_tokens=n_tokens))
         workspace, sources = opened[root]
         name = str(meta["identifier"])
-        if not any(defines(workspace, path, name) for path in meta["defined_in"]):
+        definers = tuple(path for path in meta["defined_in"] if defines(workspace, path, name))
+        if not definers:
             left_out[str(meta["repo"])] += 1
             continue
         baseline = tuple(piece["text"] for piece in record["cross_file"] or ())
-        hole = Hole(record["language"], record["path"], record["prefix"], record["suffix"], name, baseline)
+        hole = Hole(record["language"], record["path"], record["prefix"], record["suffix"], name, baseline, definers)
         found.append(await measure(hole, root, sources, n_tokens))
     for _, sources in opened.values():
         sources.close()
@@ -149,10 +160,11 @@ async def commitfim(data: Path, n_tokens: int) -> list[Found]:
 
 def needed(record: dict[str, Any], files: dict[str, str], n_tokens: int) -> Iterator[Hole]:
     """Holes before each name of the middle that stands nowhere else in the file and is defined in another one."""
-    defined: set[str] = set()
+    defined: dict[str, list[str]] = defaultdict(list)
     for path, text in files.items():
         if language := code_language(path):
-            defined |= {definition.name for definition in outline_of(language, text).walk()}
+            for definition in outline_of(language, text).walk():
+                defined[definition.name].append(path)
     known = set(_NAME.findall(record["prefix"] + record["suffix"]))
     middle = record["middle"]
     for match in _NAME.finditer(middle):
@@ -164,7 +176,7 @@ def needed(record: dict[str, Any], files: dict[str, str], n_tokens: int) -> Iter
         known.add(name)
         before = record["prefix"] + middle[: match.start()]
         baseline = bm25(files, "\n".join(before.split("\n")[-_WINDOW_LINES:]), n_tokens)
-        yield Hole(record["language"], record["path"], before, record["suffix"], name, baseline)
+        yield Hole(record["language"], record["path"], before, record["suffix"], name, baseline, tuple(defined[name]))
 
 
 def bm25(files: dict[str, str], query: str, n_tokens: int) -> tuple[str, ...]:
@@ -208,13 +220,27 @@ def show(title: str, found: list[Found]) -> None:
     """A line a language."""
     groups: dict[str, list[Found]] = defaultdict(list)
     for item in found:
-        groups[item.language].append(item)
+        groups[item.hole.language].append(item)
     for language, items in [*sorted(groups.items()), ("all", found)]:
         if items:
             held = statistics.mean(item.is_held for item in items)
+            defined = statistics.mean(item.is_defined for item in items)
             base = statistics.mean(item.is_in_baseline for item in items)
             tokens = statistics.mean(item.n_tokens for item in items)
-            print(f"{title} {language:11} n={len(items):4} held={held:.3f} bm25={base:.3f} tokens={tokens:.0f}")
+            print(
+                f"{title} {language:11} n={len(items):4} held={held:.3f} defined={defined:.3f} bm25={base:.3f}"
+                f" tokens={tokens:.0f}"
+            )
+
+
+def write_misses(path: Path, found: list[Found]) -> None:
+    """The lines before each hole whose name was not held."""
+    with path.open("w", encoding="utf-8") as out:
+        for item in found:
+            hole = item.hole
+            if not item.is_held:
+                lines = "\n".join(hole.before.split("\n")[-_WINDOW_LINES:])
+                out.write(f"=== {hole.path} needs {hole.name} of {', '.join(hole.definers)}\n{lines}\n")
 
 
 async def main() -> None:
@@ -223,9 +249,14 @@ async def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--repositories", type=Path, required=True)
     parser.add_argument("--tokens", type=int, default=1024)
+    parser.add_argument("--misses", type=Path)
     arguments = parser.parse_args()
-    show("xfile", await xfile(arguments.data, arguments.repositories, arguments.tokens))
-    show("commitfim", await commitfim(arguments.data, arguments.tokens))
+    of_xfile = await xfile(arguments.data, arguments.repositories, arguments.tokens)
+    show("xfile", of_xfile)
+    of_commitfim = await commitfim(arguments.data, arguments.tokens)
+    show("commitfim", of_commitfim)
+    if arguments.misses:
+        write_misses(arguments.misses, [*of_xfile, *of_commitfim])
 
 
 if __name__ == "__main__":

@@ -45,6 +45,44 @@ CASES = [
     ),
 ]
 
+SHAPES = [
+    (
+        "typescript",
+        "const { a, b: c, d = 1 } = await useFoo(x);\n"
+        "function P({ e }: Props) { const f = g() as Bar; items.forEach((h) => {",
+        {"a": "=useFoo().a", "c": "=useFoo().b", "d": "=useFoo().d", "e": "=Props.e", "f": "Bar", "h": "=items"},
+    ),
+    (
+        "rust",
+        "let Pair { left, right: r, .. } = self;\n"
+        "match x {\n Stmt::If(node) => self.items\n  .iter()\n  .map(|&item| {",
+        {"left": "=Pair.left", "r": "=Pair.right", "node": "=Stmt.If", "item": "=self.items.iter()"},
+    ),
+    (
+        "go",
+        "a := pass.Of[x].(*inspector.Inspector)\nif b, ok := z.(pkg.T); ok {\nswitch n := node.(type) {\ncase *ast.A:\n"
+        " n.B()\ncase *ast.C:\n",
+        {"a": "*inspector.Inspector", "b": "pkg.T", "n": "ast.C"},
+    ),
+    ("java", "var a = (Foo) bar(); els.stream().map(b -> b", {"a": "Foo", "b": "=els.stream()"}),
+    ("csharp", "var a = (Foo) Bar(); var b = z as Q; els.Where(c => c", {"a": "Foo", "b": "Q", "c": "=els"}),
+    ("python", 'a = cast("Foo", b)\n', {"a": "Foo"}),
+]
+
+
+@pytest.mark.parametrize(("language", "text", "expected"), SHAPES, ids=[case[0] for case in SHAPES])
+def test_bindings_by_shape(language: str, text: str, expected: dict[str, str]) -> None:
+    test_bindings(language, text, expected)
+
+
+def test_a_name_bound_to_itself_stays_what_it_was() -> None:
+    assert last_bindings("rust", "let x: Foo = y;\nlet Some(x) = x else {")["x"].type_text == "Foo"
+    assert last_bindings("python", "path: Place = f()\npath = path.parent\n")["path"].type_text == "Place"
+
+
+def test_what_a_variant_holds_is_told_from_the_variant() -> None:
+    assert last_bindings("rust", "match x { Stmt::If(node) => ")["node"].is_payload
+
 
 @pytest.mark.parametrize(("language", "text", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_bindings(language: str, text: str, expected: dict[str, str]) -> None:

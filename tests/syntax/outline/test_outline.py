@@ -318,7 +318,7 @@ TABLE = [
           field y: y: i32 | -> i32 | private
         enum E: pub enum E
           constant P: P
-          constant Q: Q(i32)
+          constant Q: Q(i32) | -> i32
         interface Tr: pub trait Tr: Base | bases Base
           method m: fn m(&self, a: Foo) -> Bar | -> Bar
         constant N: pub const N: usize = 1 | -> usize

@@ -1,0 +1,126 @@
+"""What of other files the model is shown, chosen by hand: to measure what context is worth, on the same records.
+
+Everything else stays: model, options, budget, the file with the hole.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Literal
+
+from fimble.core.errors import InputError
+from fimble.core.flow import Chunk, Completion, CompletionRequest, Rejection, RequestId
+from fimble.engine.complete import Engine
+from fimble.evaluation.answers import Completer, OpenCompleter
+from fimble.evaluation.answers import opener as as_opener
+from fimble.evaluation.records import Record
+from fimble.evaluation.targets import Subject
+
+_NO_SOURCES = shutil.ignore_patterns(".git", "node_modules")
+
+ContextArm = Literal["workspace", "none", "given", "repository"]
+
+
+def with_context(subject: Subject, arm: ContextArm, records: Sequence[Record], repositories: Path | None) -> Subject:
+    """The subject, shown other files as `arm` says.
+
+    workspace: fimble chooses from the files that the record gives, as the record's workspace. none: nothing. given:
+    the record's pieces as they are, in their order, as far as they fit. repository: fimble chooses from the whole
+    repository, which lies in `repositories` as OWNER__NAME; the hole is in its copy.
+
+    Raises:
+        InputError: a record's repository is not there.
+    """
+    by_id = {RequestId(record.id): record for record in records}
+    openers: dict[ContextArm, Callable[[OpenCompleter], OpenCompleter]] = {
+        "workspace": lambda opener: opener,
+        "none": lambda opener: _given_opener(opener, {}),
+        "given": lambda opener: _given_opener(opener, by_id),
+    }
+    if arm == "repository":
+        found = {record_id: _repository_of(record, repositories) for record_id, record in by_id.items()}
+        openers["repository"] = lambda opener: as_opener(InRepository(opener, by_id, found))
+
+    def completers(lines: str) -> OpenCompleter:
+        return openers[arm](subject.completers(lines))
+
+    return dataclasses.replace(subject, completers=completers)
+
+
+class Given:
+    """A context source: the pieces that a record comes with."""
+
+    name = "given"
+
+    def __init__(self, records: Mapping[RequestId, Record]) -> None:
+        """Requests are known by their records' ids; one of no record gets nothing."""
+        self._records = records
+
+    async def collect(self, request: CompletionRequest) -> Sequence[Chunk]:
+        """Each piece, best first as the record has them."""
+        record = self._records.get(request.request_id)
+        pieces = record.cross_file if record is not None else ()
+        return [
+            Chunk(piece.path, piece.text, self.name, 1.0 / rank, rank)  # the rank as line: pieces of a file in order
+            for rank, piece in enumerate(pieces, start=1)
+        ]
+
+
+class InRepository:
+    """Asks about each record's file as the file of its repository, in a copy where it has the hole."""
+
+    def __init__(
+        self, opener: OpenCompleter, records: Mapping[RequestId, Record], repositories: Mapping[RequestId, Path]
+    ) -> None:
+        """`opener` opens an engine in a copy of one of the `repositories`."""
+        self._opener = opener
+        self._records = records
+        self._repositories = repositories
+
+    async def complete(self, request: CompletionRequest) -> Completion | Rejection:
+        """The answer, once the sources have seen all they want to, however long a busy machine takes."""
+        record = self._records[request.request_id]
+        with tempfile.TemporaryDirectory(prefix="fimble-repository-") as folder:
+            root = Path(folder) / "repository"
+            shutil.copytree(self._repositories[request.request_id], root, symlinks=True, ignore=_NO_SOURCES)
+            place = root / record.path
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(request.document.text, "utf-8", "surrogatepass", newline="")
+            async with self._opener(root) as completer:
+                document = dataclasses.replace(request.document, uri=place.as_uri())
+                asked = dataclasses.replace(request, document=document)
+                await _engine(completer).explain(asked)
+                return await completer.complete(asked)
+
+
+def _given_opener(opener: OpenCompleter, records: Mapping[RequestId, Record]) -> OpenCompleter:
+    @contextlib.asynccontextmanager
+    async def open_it(workspace: Path) -> AsyncGenerator[Completer]:
+        async with opener(workspace) as completer:
+            engine = _engine(completer)
+            engine.use_sources((Given(records),))
+            yield engine
+
+    return open_it
+
+
+def _repository_of(record: Record, repositories: Path | None) -> Path:
+    name = str(record.meta.get("repo", ""))
+    root = (repositories or Path()) / name.replace("/", "__")
+    if repositories is None or not name or not root.is_dir():
+        raise InputError(
+            f"{record.id}: its repository {name or '(none is named)'} is not at hand",
+            mend="Give --repositories FOLDER, with each repository in it as OWNER__NAME.",
+        )
+    return root
+
+
+def _engine(completer: Completer) -> Engine:
+    if not isinstance(completer, Engine):
+        raise InputError("Only fimble's own engine can be shown other files.", mend="Use --backend fimble.")
+    return completer

@@ -1,0 +1,105 @@
+"""What each context arm shows the model: nothing, the record's pieces, or what fimble chooses."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fimble.backend.scripted import ScriptedBackend
+from fimble.core.errors import InputError
+from fimble.core.flow import Prompt
+from fimble.engine.settings import load_settings
+from fimble.engine.wiring import build_engine
+from fimble.evaluation.answers import Completer
+from fimble.evaluation.context_arms import ContextArm, with_context
+from fimble.evaluation.fim import run_records
+from fimble.evaluation.records import CrossFile, Record
+from fimble.evaluation.results import Partial
+from fimble.evaluation.sets import spec_of
+from fimble.evaluation.targets import Subject
+
+RECORD = Record(
+    id="r",
+    language="python",
+    path="pkg/main.py",
+    prefix="from pkg.store import Store\n\n\ndef run(store: Store):\n    return store.",
+    suffix="\n",
+    middle="find(1)",
+    cross_file=(CrossFile("pkg/notes.py", "second_piece = 2\n"), CrossFile("pkg/notes.py", "first_piece = 1\n")),
+    meta={"repo": "owner/name", "definer_imported": True},
+)
+
+
+class Seen:
+    """A subject over a scripted model; keeps the prompts."""
+
+    def __init__(self) -> None:
+        self.backend = ScriptedBackend(lambda prompt: "find(1)")
+
+        @contextlib.asynccontextmanager
+        async def open_it(workspace: Path) -> AsyncGenerator[Completer]:
+            engine = build_engine(load_settings(environ={}), backend=self.backend, workspace=workspace)
+            yield engine
+            await engine.aclose()
+
+        unused: Any = None
+        self.subject = Subject("scripted", lambda lines: open_it, unused)
+
+    async def prompt(self, arm: ContextArm, repositories: Path | None = None) -> str:
+        """What the model was shown for the record."""
+        shown = with_context(self.subject, arm, [RECORD], repositories)
+        partial = Partial(None, {})
+        (result,) = await run_records(
+            "xfile", [RECORD], spec_of("xfile"), shown.completers("single"), partial, lambda _: None
+        )
+        assert result.scores["em"] == 1
+        return text_of(self.backend.prompts[-1])
+
+
+def text_of(prompt: Prompt) -> str:
+    return "".join(segment.text for segment in prompt.segments)
+
+
+async def test_none_shows_the_file_alone() -> None:
+    shown = await Seen().prompt("none")
+    assert "def run(store: Store)" in shown
+    assert "piece" not in shown
+
+
+async def test_given_shows_every_piece_in_the_order_given() -> None:
+    shown = await Seen().prompt("given")
+    assert 0 <= shown.index("second_piece") < shown.index("first_piece") < shown.index("def run")
+
+
+async def test_repository_shows_what_fimble_finds_there(tmp_path: Path) -> None:
+    package = tmp_path / "owner__name" / "pkg"
+    package.mkdir(parents=True)
+    (package / "store.py").write_text("class Store:\n    def find(self, key: int) -> str: ...\n")
+    (package / "main.py").write_text(RECORD.prefix + "the_true_middle" + RECORD.suffix)
+    shown = await Seen().prompt("repository", tmp_path)
+    assert "def find(self, key: int) -> str" in shown
+    assert "piece" not in shown
+    assert "the_true_middle" not in shown
+    assert (package / "main.py").read_text().count("the_true_middle") == 1
+
+
+def test_a_repository_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="owner/name"):
+        with_context(Seen().subject, "repository", [RECORD], tmp_path)
+
+
+async def test_a_peer_cannot_be_shown_other_files() -> None:
+    seen = Seen()
+
+    @contextlib.asynccontextmanager
+    async def open_peer(workspace: Path) -> AsyncGenerator[Any]:
+        yield object()
+
+    peer = Subject("peer", lambda lines: open_peer, seen.subject.replay)
+    with pytest.raises(InputError, match="own engine"):
+        async with with_context(peer, "none", [RECORD], None).completers("single")(Path()):
+            pass
