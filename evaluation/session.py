@@ -29,7 +29,16 @@ _SCORING = (
 )
 # The program text that decides a backend's numbers: a run is gone on with only while it is the same.
 _DECIDING: dict[BackendName, tuple[str, ...]] = {
-    "fimble": (*_SCORING, "evaluation/context_arms.py", "core", "syntax", "context", "backend", "engine"),
+    "fimble": (
+        *_SCORING,
+        "evaluation/context_arms.py",
+        "evaluation/typed.py",
+        "core",
+        "syntax",
+        "context",
+        "backend",
+        "engine",
+    ),
     "llama-server": (*_SCORING, "evaluation/peers"),
 }
 
