@@ -83,7 +83,7 @@ class CompletionOptions:
         256, "The same for the first candidate of a completion that the user asked for by hand.", minimum=1
     )
     time_box_ms: int = _option(
-        700,
+        600,
         "Milliseconds after which an automatic completion stops and what is there counts; half of it is for writing"
         " however long reading took.",
         minimum=1,

@@ -201,10 +201,11 @@ class Engine:
         if self._upkeep:
             self._upkeep.on_edit(request.document)  # here alone: what is written ahead of the user is no edit of theirs
         info = await self._backend.describe()
-        context = await self._gather(request)
-        route = self._route(request, context, info)
+        around = await gather(_with_popup_item(request))
+        route = self._route(request, around, info)
         if request.n_candidates == 1 and (known := self._traffic.known(route)):
-            return self._from_memory(request, context, info, known, started_ms)
+            return self._from_memory(request, around, info, known, started_ms)
+        context = await self._gather(request)
         chosen = await self._prompting.choose(request, context, info)
         prompt = chosen.prompt
         notes.take_sources(prompt, context)

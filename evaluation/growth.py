@@ -78,14 +78,19 @@ async def measure(settings: Settings, open_subject: OpenSubject, on_point: Calla
     for n_lines in FILE_LINES:
         await add("file_lines", n_lines, settings, [_long_file(n_lines)])
     for n_tokens in CHUNK_TOKENS:
-        prompt = dataclasses.replace(
-            settings.config.prompt, chunk_tokens=n_tokens, max_tokens=2 * n_tokens + _ROOM_TOKENS
-        )
-        roomier = dataclasses.replace(settings, config=dataclasses.replace(settings.config, prompt=prompt))
-        await add("chunk_tokens", n_tokens, roomier, [_own_file(0)])
+        await add("chunk_tokens", n_tokens, _with_room(settings, n_tokens), [_own_file(0)])
     for n_clients in N_CLIENTS:
         await add("clients", n_clients, settings, [_own_file(rank) for rank in range(n_clients)])
     return points
+
+
+def _with_room(settings: Settings, n_tokens: int) -> Settings:
+    """The settings with so much room for code from elsewhere, and a cache that holds two such prompts."""
+    config = settings.config
+    n_max = 2 * n_tokens + _ROOM_TOKENS
+    prompt = dataclasses.replace(config.prompt, chunk_tokens=n_tokens, max_tokens=n_max)
+    model = dataclasses.replace(config.model, n_ctx=max(config.model.n_ctx, 2 * n_max))
+    return dataclasses.replace(settings, config=dataclasses.replace(config, prompt=prompt, model=model))
 
 
 def save(path: Path, points: Sequence[Point], machine: dict[str, Any], model: str) -> None:

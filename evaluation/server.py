@@ -29,6 +29,7 @@ from fimble.core.flow import (
     RequestId,
     StopReason,
     Timings,
+    Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange, CharIndex, TextIndex, Utf16Column
 from fimble.engine.settings import Settings
@@ -94,8 +95,10 @@ class ServerReplay:
         self._bring_up_to_date(request.document)
         self._outcomes.pop(uri, None)
         index = TextIndex(request.document.text)
+        is_invoked = request.trigger is Trigger.INVOKED
+        kind = types.InlineCompletionTriggerKind.Invoked if is_invoked else types.InlineCompletionTriggerKind.Automatic
         params = types.InlineCompletionParams(
-            types.InlineCompletionContext(types.InlineCompletionTriggerKind.Automatic),
+            types.InlineCompletionContext(kind),
             types.TextDocumentIdentifier(uri),
             _position(index, request.cursor),
         )

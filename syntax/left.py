@@ -27,6 +27,9 @@ _TOKEN_KIND_PARTS = ("string", "comment", "heredoc", "template", "text", "regex"
 
 _TOP_LEVEL_LINE = re.compile(rb"\n\r?\n([A-Za-z_@][^\n]*)")
 _N_RESTARTS = 2
+# Further than this from a place that was read, a new frame is shorter.
+_MAX_GROWN_BYTES = 2_000
+_N_REMEMBERED = 16
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "$(": ")", "((": "))", "[[": "]]"}
 
 
@@ -39,8 +42,54 @@ class LeftContext:
     judgement: Judgement
 
 
+@dataclass(frozen=True, slots=True)
+class _Remembered:
+    """The lines `above` a cursor, the text that stands for them and its judgement, None where nothing was viable."""
+
+    grammar: Grammar
+    above: bytes
+    text: bytes
+    judgement: Judgement | None
+
+
+class LeftMemory:
+    """Where in one thread's documents the left side was read whole: what is typed from there on is judged on from it.
+
+    Only for files with an error somewhere, a line half-written elsewhere mostly: a whole file's frame needs no reading.
+    """
+
+    def __init__(self) -> None:
+        """Nothing is remembered."""
+        self._newest_last: list[_Remembered] = []
+        self.n_read_whole = 0
+
+    def nearest(self, grammar: Grammar, prefix: bytes) -> _Remembered | None:
+        """The place nearest before the end of `prefix`, none where that is far."""
+        near = [
+            known
+            for known in self._newest_last
+            if known.grammar is grammar
+            and 0 <= len(prefix) - len(known.above) <= _MAX_GROWN_BYTES
+            and prefix.startswith(known.above)
+        ]
+        return max(near, key=lambda known: len(known.above), default=None)
+
+    def keep(self, known: _Remembered) -> None:
+        """Remember a place; the oldest goes."""
+        self._newest_last = [
+            other for other in self._newest_last if (other.grammar, other.above) != (known.grammar, known.above)
+        ]
+        self._newest_last = [*self._newest_last[1 - _N_REMEMBERED :], known]
+
+
 def left_context(
-    judge: LeftJudge, language: Language, grammar: Grammar, hole: Hole, hole_tree: SyntaxTree, line_tree: SyntaxTree
+    judge: LeftJudge,
+    language: Language,
+    grammar: Grammar,
+    hole: Hole,
+    hole_tree: SyntaxTree,
+    line_tree: SyntaxTree,
+    memory: LeftMemory,
 ) -> LeftContext | None:
     """The left context of a hole; None when what stands before the cursor is broken, or too large to tell."""
     above = _trusted_above(language, grammar, hole, hole_tree, line_tree)
@@ -50,17 +99,35 @@ def left_context(
         judgement = judge.judge(text, start)
         if judgement.is_viable:
             return LeftContext(text, len(text) - hole.line_head, judgement)
+    if known := memory.nearest(grammar, hole.prefix):
+        text = known.text + hole.prefix[len(known.above) :]
+        found = _read_by_lines(judge, grammar, hole, text, known.judgement, memory) if known.judgement else None
+        if found or known.above == hole.above:
+            return found
+    memory.n_read_whole += 1
     candidates = [hole.prefix]
     for drop_errors in (False, True):
         left_end, right_start = len(hole.above), len(hole.prefix) + hole.line_tail
         candidates.append(shrink(hole_tree, left_end, right_start, drop_errors=drop_errors).left + hole.head)
     candidates.extend(_restarts(language, hole))
     for text in dict.fromkeys(candidates):
-        if len(text) <= _MAX_READ_BYTES:
-            judgement = judge.judge(text)
-            if judgement.is_viable:
-                return LeftContext(text, len(text) - hole.line_head, judgement)
+        if len(text) <= _MAX_READ_BYTES and (found := _read_by_lines(judge, grammar, hole, text, None, memory)):
+            return found
+    if memory.nearest(grammar, hole.above) is None:
+        memory.keep(_Remembered(grammar, hole.above, b"", None))
     return None
+
+
+def _read_by_lines(
+    judge: LeftJudge, grammar: Grammar, hole: Hole, text: bytes, before: Judgement | None, memory: LeftMemory
+) -> LeftContext | None:
+    """Judge the lines above the cursor's, to start from again with the next key, then the cursor's; None if refused."""
+    head_start = len(text) - hole.line_head
+    above = judge.judge(text[:head_start], before)
+    if above.is_viable:
+        memory.keep(_Remembered(grammar, hole.above, text[:head_start], above))
+    judgement = judge.judge(text, above if above.is_viable else before)
+    return LeftContext(text, head_start, judgement) if judgement.is_viable else None
 
 
 def _restarts(language: Language, hole: Hole) -> list[bytes]:

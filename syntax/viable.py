@@ -16,7 +16,7 @@ from fimble.syntax.indent import IndentBefore, IndentState, indent_before, read_
 from fimble.syntax.judge import Judgement, LeftJudge, Standing
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language, language_for
-from fimble.syntax.left import LeftContext, left_context
+from fimble.syntax.left import LeftContext, LeftMemory, left_context
 from fimble.syntax.parse import SyntaxTree, TreeCache
 from fimble.syntax.parse_log import log_is_understood
 from fimble.syntax.stop import Hole
@@ -50,31 +50,46 @@ class _Step:
 
 
 def viability_for(
-    language_id: str, prefix: str, suffix: str, *, path: str = "", trees: TreeCache | None = None
+    language_id: str,
+    prefix: str,
+    suffix: str,
+    *,
+    path: str = "",
+    trees: TreeCache | None = None,
+    memory: LeftMemory | None = None,
 ) -> Viability | None:
     """A judge for the hole between `prefix` and `suffix`; None if there is no grammar for the language.
 
-    `trees` of earlier requests make the first parse of a large file cheap.
+    `trees` of earlier requests make the first parse of a large file cheap, their `memory` that of a broken one.
     """
     language = language_for(language_id, path)
     grammar = grammar_for(language) if language else None
     if language is None or grammar is None:
         return None
     encoded = prefix.encode("utf-8", "surrogatepass"), suffix.encode("utf-8", "surrogatepass")
-    return Viability(language, grammar, *encoded, trees=trees or TreeCache())
+    return Viability(language, grammar, *encoded, trees=trees or TreeCache(), memory=memory)
 
 
 class Viability:
     """Judges the pieces of one completion. Not shared between threads."""
 
-    def __init__(self, language: Language, grammar: Grammar, prefix: bytes, suffix: bytes, *, trees: TreeCache) -> None:
+    def __init__(
+        self,
+        language: Language,
+        grammar: Grammar,
+        prefix: bytes,
+        suffix: bytes,
+        *,
+        trees: TreeCache,
+        memory: LeftMemory | None = None,
+    ) -> None:
         """Parse the text around the cursor, with bounded work, and read the left side."""
         self._language = language
         self._grammar = grammar
         self._judge = LeftJudge(language, grammar)
         hole = Hole.of(prefix, suffix)
         self._left: LeftContext | None = None
-        self.left_constraint = self._begin_left(hole, trees)
+        self.left_constraint = self._begin_left(hole, trees, memory or LeftMemory())
         self._indent = self._indent_before()
         self._steps = [_Step(b"", 0, self._left.judgement if self._left else None, self._growth_of_left())]
         self._judged: dict[bytes, _Step | None] = {}
@@ -135,7 +150,7 @@ class Viability:
         without_line = trees.parse(self._grammar, hole.above + hole.below) if with_hole else None
         return (with_hole, without_line) if with_hole and without_line else None
 
-    def _begin_left(self, hole: Hole, trees: TreeCache) -> LeftConstraint:
+    def _begin_left(self, hole: Hole, trees: TreeCache, memory: LeftMemory) -> LeftConstraint:
         if not self._language.qualified:
             return LeftConstraint.NOT_QUALIFIED
         if not log_is_understood():
@@ -143,7 +158,7 @@ class Viability:
         parsed = self._parse(hole, trees)
         if parsed is None:
             return LeftConstraint.TOO_LARGE
-        self._left = left_context(self._judge, self._language, self._grammar, hole, *parsed)
+        self._left = left_context(self._judge, self._language, self._grammar, hole, *parsed, memory)
         return LeftConstraint.ON if self._left else LeftConstraint.BROKEN_PREFIX
 
     def _indent_before(self) -> IndentBefore:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from fimble.backend.decode.user_grammar import GrammarViability, viability_by
 from fimble.core.flow import Constraint
+from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.viable import Viability, viability_for
 
@@ -33,11 +34,17 @@ class LeftConstraint:
     """Judges the pieces of one completion. Without a constraint, or with a share of 0, everything may come next."""
 
     def __init__(
-        self, constraint: Constraint | None, trees: TreeCache, *, clock_ms: Callable[[], float] | None = None
+        self,
+        constraint: Constraint | None,
+        trees: TreeCache,
+        memory: LeftMemory | None = None,
+        *,
+        clock_ms: Callable[[], float] | None = None,
     ) -> None:
-        """Nothing is parsed yet. `clock_ms` is this process's time, for tests to hold still."""
+        """Nothing is parsed yet. `trees` and `memory` are of earlier requests; `clock_ms` is this process's time, for tests to hold still."""
         self._constraint = constraint if constraint and constraint.left_share > 0 else None
         self._trees = trees
+        self._memory = memory
         self._clock_ms = clock_ms or (lambda: time.perf_counter() * 1000.0)
         self._started_ms = self._clock_ms()
         self._viability: Viability | GrammarViability | None = None
@@ -62,7 +69,8 @@ class LeftConstraint:
             self._viability = by_user
         else:
             language_id, prefix, suffix = constraint.language_id, constraint.prefix, constraint.suffix
-            self._viability = viability = viability_for(language_id, prefix, suffix, trees=self._trees)
+            viability = viability_for(language_id, prefix, suffix, trees=self._trees, memory=self._memory)
+            self._viability = viability
             self._is_open = viability is not None and viability.left_constraint.is_on
         self._spend(self._started_ms)
 

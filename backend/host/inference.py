@@ -25,6 +25,7 @@ from fimble.backend.llama.library import build_facts
 from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import FimbleError, InputError
 from fimble.core.flow import ModelInfo, Prompt, Token, TokenId
+from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.parse_log import LOG_CHANGED_NOTE, log_is_understood
 
@@ -79,7 +80,7 @@ class Inference:
         self._shelf: KvShelf | None = None
         self._info: ModelInfo | None = None
         self._chooser = ThreadChooser(usable_cores())
-        self._trees = TreeCache()
+        self._trees, self._left_memory = TreeCache(), LeftMemory()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
 
@@ -196,7 +197,7 @@ class Inference:
             return {"dropped": False}
         queue_ms = (time.perf_counter() - job.arrived) * 1000.0
         guard = guard_for(job.prompt.constraint, self._trees)
-        constraint = LeftConstraint(job.prompt.constraint, self._trees)
+        constraint = LeftConstraint(job.prompt.constraint, self._trees, self._left_memory)
         stream = generate.Generation(model, context, job.prompt, guard=guard, constraint=constraint, queue_ms=queue_ms)
         for token in stream:
             if job.on_token:

@@ -14,6 +14,7 @@ from fimble.core.config import Layer
 from fimble.core.errors import BackendError, ModelMissingError
 from fimble.core.flow import (
     AnswerSource,
+    Chunk,
     Completion,
     CompletionRequest,
     Document,
@@ -87,6 +88,23 @@ async def test_typing_into_an_answer_needs_no_model() -> None:
         completion = await completed(engine, f"return {typed}$0\n")
         assert (completion.text, completion.source) == (rest, AnswerSource.TYPE_THROUGH)
     assert len(backend.prompts) == 1
+
+
+async def test_sources_are_asked_for_what_the_model_is_to_read_only() -> None:
+    engine, _ = engine_of("a + b")
+    asked: list[ByteOffset] = []
+
+    class Counted:
+        name = "counted"
+
+        async def collect(self, request: CompletionRequest) -> tuple[Chunk, ...]:
+            asked.append(request.cursor)
+            return ()
+
+    engine.use_sources((Counted(),))
+    for typed in ("", "a", "a +", "a + "):
+        await completed(engine, f"return {typed}$0\n")
+    assert len(asked) == 1
 
 
 async def test_an_answer_in_place_of_the_editors_bracket_lasts_while_it_is_typed() -> None:

@@ -83,6 +83,17 @@ async def test_answers_come_with_what_they_cost(tmp_path: Path) -> None:
 
 
 @pytest.mark.e2e
+async def test_what_is_asked_by_hand_is_asked_so(tmp_path: Path) -> None:
+    async with serving(tmp_path, **{"x = 1\n    ": "y = 2\n    return y\n"}) as target:
+        unasked = asking("def f():\n    x = 1\n    \n", 23)
+        answer = await target.complete(unasked)
+        by_hand = await target.complete(dataclasses.replace(unasked, trigger=Trigger.INVOKED))
+        assert isinstance(answer, Completion)
+        assert isinstance(by_hand, Completion)
+        assert (answer.text, by_hand.text) == ("y = 2", "y = 2\n    return y")
+
+
+@pytest.mark.e2e
 async def test_a_cancelled_request_leaves_the_connection_whole(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

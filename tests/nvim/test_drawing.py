@@ -274,3 +274,39 @@ def test_the_plugin_can_be_told_to_draw(start_nvim: Start, tmp_path: Path) -> No
     nvim.keys("A")
     nvim.until_ghost("one")
     assert nvim.lua("return calls") == []
+
+
+def test_slow_answers_are_not_waited_for_twice(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", ["one"], debounce_ms=60, rest_ms=100_000)
+    nvim.lua("""
+      _G.now_ns, _G.takes_ms, _G.waits = 0, 0, {}
+      vim.uv.hrtime = function() return now_ns end
+      local quick = _G.answer
+      _G.answer = function(params)
+        now_ns = now_ns + takes_ms * 1e6
+        return quick(params)
+      end
+      local new_timer = vim.uv.new_timer
+      vim.uv.new_timer = function()
+        local timer = new_timer()
+        return setmetatable({}, { __index = function(_, name)
+          return function(_, wait_ms, ...)
+            if name == 'start' then table.insert(waits, wait_ms) end
+            return timer[name](timer, wait_ms, ...)
+          end
+        end })
+      end
+    """)
+
+    def waits_of(takes_ms: int) -> list[int]:
+        nvim.lua("takes_ms, waits = ..., {}", takes_ms)
+        for n_asked in range(1, 7):
+            n_before = len(_sent(nvim, "textDocument/inlineCompletion"))
+            nvim.keys("Ax" if n_asked == 1 else "x")
+            nvim.wait(lambda n=n_before: len(_sent(nvim, "textDocument/inlineCompletion")) > n)
+        nvim.keys("<Esc>")
+        return [wait for wait in nvim.lua("return waits") if wait <= 60]
+
+    assert set(waits_of(0)) == {60}
+    assert waits_of(200)[-1] == 0
+    assert 20 < waits_of(0)[-1] < 60

@@ -16,6 +16,7 @@ from fimble.syntax import viable
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.languages import Language, languages
+from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.stop import Hole, StopVerdict
 from fimble.syntax.viable import LeftConstraint, Viability, viability_for
@@ -415,3 +416,47 @@ def test_an_edit_nearby_is_parsed_from_the_last_tree() -> None:
     for typed in ("", "    ", "    x", "    x ="):
         assert viability_for("python", text[:middle] + typed, text[middle:], trees=trees) is not None
     assert trees.n_full_parses == 1
+
+
+# What is open above the cursor is no bracket, so nothing makes those lines whole.
+_OPEN_ABOVE = {
+    "python": (
+        'def f(a):\n    """\n    The first, (\n',
+        '    and the rest. """\n    b = g(a, [1, 2])\n    if b:\n        h(b)\n',
+    ),
+    "java": ("class A {\n  /**\n   * What (\n", "   * it is. */\n  void f(int a) {\n    int c = g(a, 1);\n"),
+    "typescript": ("function f(a: A) {\n  /*\n  What (\n", "  it is. */\n  const c: C = g(a, [1, 2]);\n  if (c) {\n"),
+}
+
+
+@pytest.mark.parametrize("name", _OPEN_ABOVE)
+def test_typing_in_a_broken_file_reads_what_stands_before_once(name: str) -> None:
+    language, grammar = language_and_grammar(name)
+    above, typed = (text.encode() for text in _OPEN_ABOVE[name])
+    memory, trees = LeftMemory(), TreeCache()
+    for n_typed in range(len(typed)):
+        at = above + typed[:n_typed], b"\n\n"
+        kept = Viability(language, grammar, *at, trees=trees, memory=memory)
+        fresh = Viability(language, grammar, *at, trees=trees)
+        assert kept.left_constraint is fresh.left_constraint is LeftConstraint.ON
+        for piece in (b")", b"]", b"}", b" = ", b"x", b"\n", b"'", b" else ", b"(", typed[n_typed : n_typed + 4]):
+            assert kept.viable(piece) == fresh.viable(piece), (at, piece)
+    assert memory.n_read_whole == 1
+
+
+def test_what_was_typed_far_from_here_is_read_anew() -> None:
+    memory, trees = LeftMemory(), TreeCache()
+    above, line = 'def f():\n    """\n', "    some words (\n"
+    for n_lines in (1, 2, 300, 301, 1):
+        prefix = above + line * n_lines
+        assert viability_for("python", prefix + "    x", "\n", trees=trees, memory=memory) is not None
+    assert memory.n_read_whole == 2
+
+
+def test_a_broken_left_side_is_found_broken_once() -> None:
+    memory, trees = LeftMemory(), TreeCache()
+    for typed in ("", "y", "y ", "y ="):
+        viability = viability_for("python", f"x = ) (\n{typed}", "\n", trees=trees, memory=memory)
+        assert viability is not None
+        assert viability.left_constraint is LeftConstraint.BROKEN_PREFIX
+    assert memory.n_read_whole == 1

@@ -17,7 +17,7 @@ local M = {}
 ---@field filetypes? string[] only these; all when nil
 ---@field exclude_filetypes string[] never these
 ---@field root_markers string[] what makes a folder the workspace
----@field debounce_ms integer stillness after a key before the server is asked
+---@field debounce_ms integer stillness after a key before the server is asked, less what answers took lately
 ---@field rest_ms integer stillness after which the model reads ahead at the cursor
 ---@field auto_trigger boolean ask while typing, not only by key
 ---@field renderer 'auto'|'own'|'native' who draws: Neovim 0.12's inline_completion where there is one, or the plugin

@@ -188,6 +188,15 @@ local function show(bufnr, client, items, kind)
   end
 end
 
+-- What an answer took lately, smoothed; weighs the newest one so much.
+local answer_ms, WEIGHT_OF_NEWEST = 0, 0.3
+
+--- How long to wait for another key: where answers are slow, asking at once costs nobody an answer seen earlier.
+---@return integer
+local function wait_ms()
+  return math.max(0, math.floor(config.options.debounce_ms - answer_ms))
+end
+
 --- Ask the server now.
 ---@param bufnr integer
 ---@param kind integer
@@ -203,12 +212,15 @@ local function ask(bufnr, kind, done)
   local row, col = cursor()
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   params.context = { triggerKind = kind }
-  local is_over = false
+  local is_over, began_ns = false, vim.uv.hrtime()
   local sent, id = client:request(server.METHOD, params, function(err, result)
     if is_over then
       return
     end
     state.cancel = nil
+    if kind == AUTOMATIC and not err then
+      answer_ms = answer_ms + WEIGHT_OF_NEWEST * ((vim.uv.hrtime() - began_ns) / 1e6 - answer_ms)
+    end
     if err or type(result) ~= 'table' or not is_inserting() or vim.api.nvim_get_current_buf() ~= bufnr then
       return
     end
@@ -240,7 +252,7 @@ function M.ask_soon(bufnr)
   local timer = assert(vim.uv.new_timer())
   state_of(bufnr).timer = timer
   timer:start(
-    config.options.debounce_ms,
+    wait_ms(),
     0,
     vim.schedule_wrap(function()
       stop(timer)
