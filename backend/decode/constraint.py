@@ -41,7 +41,10 @@ class LeftConstraint:
         *,
         clock_ms: Callable[[], float] | None = None,
     ) -> None:
-        """Nothing is parsed yet. `trees` and `memory` are of earlier requests; `clock_ms` is this process's time, for tests to hold still."""
+        """Nothing is parsed yet. `trees` and `memory` are of earlier requests.
+
+        `clock_ms` is this process's time, for tests to hold still.
+        """
         self._constraint = constraint if constraint and constraint.left_share > 0 else None
         self._trees = trees
         self._memory = memory
