@@ -203,9 +203,12 @@ class Engine:
         info = await self._backend.describe()
         around = await gather(_with_popup_item(request))
         route = self._route(request, around, info)
-        if request.n_candidates == 1 and (known := self._traffic.known(route)):
-            return self._from_memory(request, around, info, known, started_ms)
-        context = await self._gather(request)
+        known, context = self._known(request, route), around
+        if known is None:
+            context = await self._gather(request)
+            known = self._known(request, route)  # what was written ahead may have come to its end meanwhile
+        if known:
+            return self._from_memory(request, context, info, known, started_ms)
         chosen = await self._prompting.choose(request, context, info)
         prompt = chosen.prompt
         notes.take_sources(prompt, context)
@@ -271,6 +274,10 @@ class Engine:
                 async with asyncio.timeout(_SETTLE_S):
                     await self._upkeep.settle(asked)
         return await gather(asked, self._sources)
+
+    def _known(self, request: CompletionRequest, route: Route) -> tuple[Answer, str] | None:
+        """An answer given before; who wants several candidates wants them written."""
+        return self._traffic.known(route) if request.n_candidates == 1 else None
 
     def _from_memory(
         self,

@@ -38,6 +38,9 @@ _N_KEYS: Final = 40
 _N_PLACES: Final = 3
 _MIN_LINE_CHARS: Final = 24
 _ROOM_TOKENS: Final = 1_024
+# The first rest finds the sources looking, the second what they found.
+_N_RESTS: Final = 3
+_MAX_REST_MS: Final = 120_000.0
 _MIB: Final = 2**20
 
 OpenSubject = Callable[[Settings], AbstractAsyncContextManager[Subject]]
@@ -47,9 +50,9 @@ OpenSubject = Callable[[Settings], AbstractAsyncContextManager[Subject]]
 class Point:
     """One measurement. `kind` says what `x` counts: file_lines, chunk_tokens or clients.
 
-    `cold_ms` is the first answer in a place never seen, asked for by hand where `kind` is chunk_tokens (all that is
-    wanted is read then) and automatic elsewhere; `typing` are the keys after it. `memory_mib` is that of all servers
-    and the model process, pages they share counted once.
+    `cold_ms` is the first answer in a place never seen; where `kind` is chunk_tokens the cursor rests there first, till
+    all that is wanted has been read, and that counts. `typing` are the keys after it. `memory_mib` is that of all
+    servers and the model process, pages they share counted once.
     """
 
     kind: str
@@ -85,11 +88,12 @@ async def measure(settings: Settings, open_subject: OpenSubject, on_point: Calla
 
 
 def _with_room(settings: Settings, n_tokens: int) -> Settings:
-    """The settings with so much room for code from elsewhere, and a cache that holds two such prompts."""
+    """The settings with so much room for code from elsewhere, and a cache that holds two of the largest prompts."""
     config = settings.config
     n_max = 2 * n_tokens + _ROOM_TOKENS
+    n_ctx = max(config.model.n_ctx, 2 * (2 * max(CHUNK_TOKENS) + _ROOM_TOKENS))
     prompt = dataclasses.replace(config.prompt, chunk_tokens=n_tokens, max_tokens=n_max)
-    model = dataclasses.replace(config.model, n_ctx=max(config.model.n_ctx, 2 * n_max))
+    model = dataclasses.replace(config.model, n_ctx=n_ctx)
     return dataclasses.replace(settings, config=dataclasses.replace(config, prompt=prompt, model=model))
 
 
@@ -122,7 +126,6 @@ def load(path: Path) -> tuple[dict[str, Any], list[Point]]:
 
 async def _one(subject: Subject, kind: str, x: int, files: Sequence[tuple[str, str]]) -> Point:
     """Each file typed into by a client of its own, all at once."""
-    trigger = Trigger.INVOKED if kind == "chunk_tokens" else Trigger.AUTOMATIC
     async with AsyncExitStack() as stack:
         typists: list[_Typist] = []
         for name, text in files:
@@ -130,7 +133,7 @@ async def _one(subject: Subject, kind: str, x: int, files: Sequence[tuple[str, s
             _lay_out(workspace)
             (workspace / name).write_text(text, "utf-8")
             target = await stack.enter_async_context(subject.replay(workspace))
-            typists.append(_Typist(target, (workspace / name).as_uri(), text, trigger))
+            typists.append(_Typist(target, (workspace / name).as_uri(), text, rests=kind == "chunk_tokens"))
         await asyncio.gather(*(typist.type_all() for typist in typists))
         memory_mib = _memory_mib()
     cold = [wait for typist in typists for wait in typist.cold_ms]
@@ -151,11 +154,11 @@ async def _one(subject: Subject, kind: str, x: int, files: Sequence[tuple[str, s
 class _Typist:
     """Types lines of a file anew, each in a place that the model has not seen."""
 
-    def __init__(self, target: ReplayTarget, uri: str, text: str, trigger: Trigger) -> None:
+    def __init__(self, target: ReplayTarget, uri: str, text: str, *, rests: bool) -> None:
         self._target = target
         self._uri = uri
         self._text = text
-        self._trigger = trigger
+        self._rests = rests
         self._numbers = itertools.count()
         self.cold_ms: list[float] = []
         self.typing_ms: list[float] = []
@@ -166,26 +169,37 @@ class _Typist:
         """At a few places."""
         for start, line in _places(self._text):
             first, *keys = range(1, min(len(line), _N_KEYS))
-            wait_ms, outcome = await self._ask(start, line, first, self._trigger)
-            self.cold_ms.append(wait_ms)
+            rested_ms = await self._rest(start, line, first) if self._rests else 0.0
+            wait_ms, outcome = await self._ask(start, line, first)
+            self.cold_ms.append(rested_ms + wait_ms)
             self.n_prompt_tokens = max(self.n_prompt_tokens, outcome.n_prompt_tokens)
             await self._target.follow_up(4 * _GAP_MS)
             for n_typed in keys:
-                wait_ms, outcome = await self._ask(start, line, n_typed, Trigger.AUTOMATIC)
+                wait_ms, outcome = await self._ask(start, line, n_typed)
                 self.typing_ms.append(wait_ms)
                 self.n_evaluated.append(outcome.n_prompt_tokens - outcome.n_reused_tokens)
                 await self._target.follow_up(max(0.0, _GAP_MS - wait_ms))
 
-    async def _ask(self, start: int, line: str, n_typed: int, trigger: Trigger) -> tuple[float, Completion | Rejection]:
-        text = self._text[:start] + line[:n_typed] + self._text[start + len(line) :]
-        number = next(self._numbers)
-        cursor = TextIndex(text).to_byte(CharIndex(start + n_typed))
-        request = CompletionRequest(
-            RequestId(str(number)), Document(self._uri, "python", number, text), cursor, trigger
-        )
+    async def _rest(self, start: int, line: str, n_typed: int) -> float:
+        """The cursor rests until the sources have looked and what they found is read; how long that took, in ms."""
+        request = self._request(start, line, n_typed)
+        began = time.perf_counter()
+        for _ in range(_N_RESTS):
+            await self._target.idle(request.document, request.cursor, _MAX_REST_MS)
+        return (time.perf_counter() - began) * 1000.0
+
+    async def _ask(self, start: int, line: str, n_typed: int) -> tuple[float, Completion | Rejection]:
+        request = self._request(start, line, n_typed)
         began = time.perf_counter()
         outcome = await self._target.complete(request)
         return (time.perf_counter() - began) * 1000.0, outcome
+
+    def _request(self, start: int, line: str, n_typed: int) -> CompletionRequest:
+        text = self._text[:start] + line[:n_typed] + self._text[start + len(line) :]
+        number = next(self._numbers)
+        cursor = TextIndex(text).to_byte(CharIndex(start + n_typed))
+        document = Document(self._uri, "python", number, text)
+        return CompletionRequest(RequestId(str(number)), document, cursor, Trigger.AUTOMATIC)
 
 
 def _places(text: str) -> list[tuple[int, str]]:

@@ -112,7 +112,10 @@ def plot_growth(points: Sequence[Point], folder: Path) -> list[Path]:
         axes.plot(xs, [point.typing_p50_ms for point in of_kind], "^-", label="next keys, p50")
         if kind == "file_lines":
             axes.set_xscale("log")
-        axes.set_ylim(bottom=0)
+        if kind == "chunk_tokens":
+            axes.set_yscale("log")  # reading all of it takes a hundred times as long as a key
+        else:
+            axes.set_ylim(bottom=0)
         axes.set_xlabel(label)
         axes.set_ylabel("ms")
         axes.grid(visible=True, alpha=0.3)

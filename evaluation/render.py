@@ -190,8 +190,8 @@ def _growth(made: Mapping[str, Any], points: Sequence[Point]) -> str:
     machine = made["machine"]
     lines = [
         "`fimble bench --only growth`: lines of this project's own files are typed anew at the language server, 150 ms",
-        "between keys. Cold is the first answer in a place never seen (asked for by hand in the middle rows, so that",
-        "everything is read); memory is that of all servers and the one model process.",
+        "between keys. Cold is the first answer in a place never seen; in the middle rows the cursor rests there,",
+        "till all code from elsewhere is read, and that counts. Memory is that of all servers and the model process.",
         "",
         f"Model {made['model']}, {machine['cpu']}, {machine['n_cores_usable']} cores, commit {machine['commit']}.",
         "",

@@ -23,8 +23,9 @@ from fimble.evaluation.sets import SetSpec, parts_of, spec_of
 from fimble.evaluation.targets import BackendName, Subject
 
 _SCORING = (
-    *(f"evaluation/{name}.py" for name in ("answers", "cceval", "confine", "fim", "metrics", "official", "programs")),
-    *(f"evaluation/{name}.py" for name in ("records", "sandbox", "sets", "targets")),
+    *(f"evaluation/{name}.py" for name in ("answers", "cceval", "confine", "defects", "fim", "metrics", "official")),
+    *(f"evaluation/{name}.py" for name in ("programs", "records", "sandbox", "sets", "targets")),
+    "syntax/errors.py",
     "syntax/parse.py",
 )
 # The program text that decides a backend's numbers: a run is gone on with only while it is the same.

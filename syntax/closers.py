@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
+CLOSER_OF: Final = {opener: closer for closer, opener in _PAIRS.items()}
 _OPENING: Final = frozenset(_PAIRS.values())
 _QUOTES: Final = frozenset("\"'`")
 # What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import tree_sitter
@@ -42,44 +44,40 @@ class LeftContext:
     judgement: Judgement
 
 
-@dataclass(frozen=True, slots=True)
-class _Remembered:
-    """The lines `above` a cursor, the text that stands for them and its judgement, None where nothing was viable."""
-
-    grammar: Grammar
-    above: bytes
-    text: bytes
-    judgement: Judgement | None
-
-
 class LeftMemory:
-    """Where in one thread's documents the left side was read whole: what is typed from there on is judged on from it.
+    """Texts of one thread's requests that end with a line, and their judgements: what is typed is judged on from them.
 
-    Only for files with an error somewhere, a line half-written elsewhere mostly: a whole file's frame needs no reading.
+    Only where a file has an error somewhere, an open comment above the cursor mostly: a whole file's frame needs no
+    reading.
     """
 
     def __init__(self) -> None:
         """Nothing is remembered."""
-        self._newest_last: list[_Remembered] = []
+        self._known: OrderedDict[tuple[Grammar, bytes], Judgement] = OrderedDict()
         self.n_read_whole = 0
 
-    def nearest(self, grammar: Grammar, prefix: bytes) -> _Remembered | None:
-        """The place nearest before the end of `prefix`, none where that is far."""
-        near = [
-            known
-            for known in self._newest_last
-            if known.grammar is grammar
-            and 0 <= len(prefix) - len(known.above) <= _MAX_GROWN_BYTES
-            and prefix.startswith(known.above)
-        ]
-        return max(near, key=lambda known: len(known.above), default=None)
+    def judge(self, judge: LeftJudge, grammar: Grammar, text: bytes) -> Judgement:
+        """The judgement of `text`, read from the longest known one that it begins with, where that is near its end."""
+        judgement = self._known.get((grammar, text))
+        if judgement is None:
+            before = self._nearest(grammar, text)
+            self.n_read_whole += before is None
+            judgement = self._known[grammar, text] = judge.judge(text, before)
+        self._known.move_to_end((grammar, text))
+        if len(self._known) > _N_REMEMBERED:
+            self._known.popitem(last=False)
+        return judgement
 
-    def keep(self, known: _Remembered) -> None:
-        """Remember a place; the oldest goes."""
-        self._newest_last = [
-            other for other in self._newest_last if (other.grammar, other.above) != (known.grammar, known.above)
+    def _nearest(self, grammar: Grammar, text: bytes) -> Judgement | None:
+        near = [
+            (len(known), judgement)
+            for (of, known), judgement in self._known.items()
+            if of is grammar
+            and judgement.is_viable
+            and 0 < len(text) - len(known) <= _MAX_GROWN_BYTES
+            and text.startswith(known)
         ]
-        self._newest_last = [*self._newest_last[1 - _N_REMEMBERED :], known]
+        return max(near, key=lambda found: found[0])[1] if near else None
 
 
 def left_context(
@@ -99,43 +97,30 @@ def left_context(
         judgement = judge.judge(text, start)
         if judgement.is_viable:
             return LeftContext(text, len(text) - hole.line_head, judgement)
-    if known := memory.nearest(grammar, hole.prefix):
-        text = known.text + hole.prefix[len(known.above) :]
-        found = _read_by_lines(judge, grammar, hole, text, known.judgement, memory) if known.judgement else None
-        if found or known.above == hole.above:
-            return found
-    memory.n_read_whole += 1
-    candidates = [hole.prefix]
-    for drop_errors in (False, True):
-        left_end, right_start = len(hole.above), len(hole.prefix) + hole.line_tail
-        candidates.append(shrink(hole_tree, left_end, right_start, drop_errors=drop_errors).left + hole.head)
-    candidates.extend(_restarts(language, hole))
-    for text in dict.fromkeys(candidates):
-        if len(text) <= _MAX_READ_BYTES and (found := _read_by_lines(judge, grammar, hole, text, None, memory)):
-            return found
-    if memory.nearest(grammar, hole.above) is None:
-        memory.keep(_Remembered(grammar, hole.above, b"", None))
+    for lines in _lines_above(language, hole, hole_tree):
+        if len(lines) + hole.line_head > _MAX_READ_BYTES:
+            continue
+        read = memory.judge(judge, grammar, lines)
+        judgement = judge.judge(lines + hole.head, read) if read.is_viable else read
+        if judgement.is_viable:
+            return LeftContext(lines + hole.head, len(lines), judgement)
     return None
 
 
-def _read_by_lines(
-    judge: LeftJudge, grammar: Grammar, hole: Hole, text: bytes, before: Judgement | None, memory: LeftMemory
-) -> LeftContext | None:
-    """Judge the lines above the cursor's, to start from again with the next key, then the cursor's; None if refused."""
-    head_start = len(text) - hole.line_head
-    above = judge.judge(text[:head_start], before)
-    if above.is_viable:
-        memory.keep(_Remembered(grammar, hole.above, text[:head_start], above))
-    judgement = judge.judge(text, above if above.is_viable else before)
-    return LeftContext(text, head_start, judgement) if judgement.is_viable else None
+def _lines_above(language: Language, hole: Hole, hole_tree: SyntaxTree) -> Iterator[bytes]:
+    """Texts that may stand for the lines above the cursor's, the truest first."""
+    yield hole.above
+    for drop_errors in (False, True):
+        yield shrink(hole_tree, len(hole.above), len(hole.prefix) + hole.line_tail, drop_errors=drop_errors).left
+    yield from _restarts(language, hole)
 
 
 def _restarts(language: Language, hole: Hole) -> list[bytes]:
-    """The text from where a statement begins at the very left, after which no older error matters; nearest first."""
+    """The lines from where a statement begins at the very left, after which no older error matters; nearest first."""
     if language.name == "php":  # nothing is PHP before its opening tag
         return []
     starts = [matched.start(1) for matched in _TOP_LEVEL_LINE.finditer(hole.above)]
-    return [hole.prefix[start:] for start in reversed(starts[-_N_RESTARTS:])]
+    return [hole.above[start:] for start in reversed(starts[-_N_RESTARTS:])]
 
 
 @dataclass(frozen=True, slots=True)

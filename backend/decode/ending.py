@@ -9,7 +9,7 @@ from __future__ import annotations
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
-from fimble.syntax.closers import before_unclosed, closed_again, is_only_closers
+from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, is_only_closers
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
@@ -146,18 +146,26 @@ class Ending:
         is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
         if (reason is StopReason.END_OF_MIDDLE or not is_before_code) and guard.may_end_at_last(whole):
             return reason
-        if self._n_more_lines and (call := self._before_unclosed_call(guard)):
-            self.n_retract_chars = len(self._text) - len(call)
+        if self._n_more_lines and (head := self._before_unclosed(guard)):
+            self.n_retract_chars = len(self._text) - len(head)
             return StopReason.SYNTAX
         self.n_retract_chars = len(self._text)
         return StopReason.SYNTAX
 
-    def _before_unclosed_call(self, guard: SyntaxGuard) -> str:
-        """Of a line that opens a bracket not closed in time: what comes before the bracket, if that may end."""
+    def _before_unclosed(self, guard: SyntaxGuard) -> str:
+        """Of a line that opens a bracket not closed in time: what comes before the bracket, if that may end.
+
+        The user may be writing that very line: `for k, v := range c` wants its block whatever is written there.
+        """
         blanks = self._text[: len(self._text) - len(self._text.lstrip())]
         line = self._text[len(blanks) :].partition("\n")[0]
         before = before_unclosed("" if "\n" in blanks else guard.line_head, line)
-        return blanks + before if before and guard.may_end(blanks + before) else ""
+        head = blanks + before
+        if not before or guard.may_end(head):
+            return head if before else ""
+        bracket = line[len(before) :].lstrip()[0]
+        is_all_that_lacks = not guard.may_end("") and guard.may_end(f"{head} {bracket}{CLOSER_OF[bracket]}")
+        return head if is_all_that_lacks else ""
 
     def _candidates(self, length: int, *, only_line_ends: bool) -> list[int]:
         """Shorter lengths that leave something: ends of lines first where several were written, else of tokens."""

@@ -453,10 +453,36 @@ def test_what_was_typed_far_from_here_is_read_anew() -> None:
     assert memory.n_read_whole == 2
 
 
-def test_a_broken_left_side_is_found_broken_once() -> None:
+def test_a_broken_left_side_is_read_once() -> None:
     memory, trees = LeftMemory(), TreeCache()
-    for typed in ("", "y", "y ", "y ="):
+    n_read: list[int] = []
+    for typed in ("", "y", "y ", "y =", "y = 1\nz"):
         viability = viability_for("python", f"x = ) (\n{typed}", "\n", trees=trees, memory=memory)
         assert viability is not None
         assert viability.left_constraint is LeftConstraint.BROKEN_PREFIX
-    assert memory.n_read_whole == 1
+        n_read.append(memory.n_read_whole)
+    assert n_read[0] == n_read[3] > 0
+
+
+def test_a_wrong_line_is_forgotten_with_its_last_key() -> None:
+    memory, trees = LeftMemory(), TreeCache()
+    above = '"""Tools.\n\nimport tools\n"""\n\ndef f():\n    """\n    Of (\n'
+    for typed in ('    """\n    x = )', '    """\n    x = '):
+        viability = viability_for("python", above + typed, "\n", trees=trees, memory=memory)
+    assert viability is not None
+    assert viability.viable(b"1")
+    assert not viability.viable(b")")
+
+
+def test_a_line_too_long_to_be_written_by_hand_and_then_shorter() -> None:
+    memory, trees = LeftMemory(), TreeCache()
+    above, line = 'def f():\n    """\n', "words " * 200
+    for cursor, suffix in ((600, line[600:] + "\n"), (600, "\n"), (0, "\n")):
+        viability = viability_for("python", above + line[:cursor], suffix, trees=trees, memory=memory)
+        fresh = viability_for("python", above + line[:cursor], suffix)
+        assert viability is not None
+        assert fresh is not None
+        assert viability.left_constraint is fresh.left_constraint
+        assert viability.n_left_bytes == fresh.n_left_bytes
+        for piece in (b"x", b") (", b'"""\n', b'"""\n)'):
+            assert viability.viable(piece) == fresh.viable(piece)

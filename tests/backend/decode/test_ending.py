@@ -98,6 +98,38 @@ def test_a_call_that_goes_on_for_too_long_is_left_at_its_bracket(
     assert write(source, written, SINGLE, n_chars) == (expected, StopReason.SYNTAX)
 
 
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        (
+            "go",
+            "package p\n\nfunc f() {\n\tfor k, v := ran$0\n\tg()\n}\n",
+            "ge c.w {\n\t\tif v {\n\t\t\th(a,\n\t\t\tb,\n",
+            "ge c.w",
+        ),
+        (
+            "java",
+            "class A {\n  void f() {\n    while (a$0\n    g();\n  }\n}\n",
+            "bc) {\n      if (d) {\n        h(1,\n2,\n3,\n",
+            "bc)",
+        ),
+        # Where nothing is written yet, the file is whole: a block without its end would break it.
+        ("go", "package p\n\nfunc f() {\n\t$0\n\tg()\n}\n", "for v := range c.w {\n\t\tif v {\n\t\t\th(a,\n", ""),
+        (
+            "go",
+            "package p\n\nfunc f() {\n\t$0\n\tg()\n}\n\nfunc q( {\n}\n",
+            "for v := range c.w {\n\t\tif v {\n\t\t\th(a,\n",
+            "",
+        ),
+    ],
+)
+def test_a_block_that_goes_on_for_too_long_is_left_at_its_bracket(
+    language: str, source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, SINGLE, n_chars, language) == (expected, StopReason.SYNTAX)
+
+
 @pytest.mark.parametrize("n_chars", [1, 4, 100])
 def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     written = "a = 1\n    b = call(a,\n        "

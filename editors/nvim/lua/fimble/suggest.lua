@@ -219,7 +219,8 @@ local function ask(bufnr, kind, done)
     end
     state.cancel = nil
     if kind == AUTOMATIC and not err then
-      answer_ms = answer_ms + WEIGHT_OF_NEWEST * ((vim.uv.hrtime() - began_ns) / 1e6 - answer_ms)
+      local took_ms = math.min((vim.uv.hrtime() - began_ns) / 1e6, config.options.debounce_ms)
+      answer_ms = answer_ms + WEIGHT_OF_NEWEST * (took_ms - answer_ms)
     end
     if err or type(result) ~= 'table' or not is_inserting() or vim.api.nvim_get_current_buf() ~= bufnr then
       return
