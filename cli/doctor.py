@@ -123,6 +123,8 @@ def _syntax(settings: Settings) -> Finding:
         return Finding("syntax", "note", f"{LOG_CHANGED_NOTE[0].upper()}{LOG_CHANGED_NOTE[1:]}.", mend)
     if missing:
         return Finding("syntax", "note", f"No grammar could be loaded for {', '.join(missing)}.", "Reinstall fimble.")
+    if not settings.config.completion.check_syntax:
+        return Finding("syntax", "ok", "Switched off (`completion.check_syntax` is false).")
     if settings.config.completion.syntax_check_percent == 0:
         return Finding("syntax", "ok", "Switched off but for ends (`completion.syntax_check_percent` is 0).")
     checked = ", ".join(language.name for language in known if language.qualified)

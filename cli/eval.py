@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +13,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from fimble.core.config import Layer
+from fimble.core.config import Layer, options
 from fimble.engine.settings import Settings, load_settings
 from fimble.evaluation.context_arms import ContextArm
 from fimble.evaluation.targets import BackendName
@@ -48,6 +48,12 @@ from fimble.evaluation.targets import BackendName
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="Folder with the records' repositories, each as OWNER__NAME, for --context repository.",
 )
+@click.option(
+    "--beside",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="Ask each record again with this option changed, over the same cache, and compare. Several make one change.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write the run here; makes it resumable.")
 @click.option("--against", type=click.Path(path_type=Path), help="Compare with a run that --json wrote, by record.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
@@ -63,6 +69,7 @@ def eval_command(
     typed: bool,
     context: ContextArm,
     repositories: Path | None,
+    beside: tuple[str, ...],
     json_path: Path | None,
     against: Path | None,
     plots: Path | None,
@@ -75,33 +82,46 @@ def eval_command(
     from fimble.evaluation.plots import plot_runs
     from fimble.evaluation.report import open_console, show_comparison, show_rows
     from fimble.evaluation.results import Run, load_run
-    from fimble.evaluation.session import Selection, run_config, run_selected, select
+    from fimble.evaluation.session import Arm, Selection, run_arms, run_config, select
     from fimble.evaluation.summary import compare, rows
-    from fimble.evaluation.targets import open_subject
+    from fimble.evaluation.targets import Subject, open_subjects
     from fimble.evaluation.typed import as_typed
 
     if typed and context in ("given", "repository"):
         raise click.UsageError("--typed asks about states that no record describes: not with this --context.")
-    settings = settings_for(model_id)
+    if beside and backend != "fimble":
+        raise click.UsageError("--beside changes options of fimble: not with this --backend.")
+    variants = [settings_for(model_id)]
+    if beside:
+        changed = changed_options(beside)
+        variants.append(settings_for(model_id, changed))
+        if wrong := [problem for problem in variants[1].problems if problem.key in changed]:
+            raise click.UsageError(f"--beside: {wrong[0].key} {wrong[0].reason}.")
     old = load_run(against) if against else None
     selections = [Selection(path, limit, seed, languages, part, lines) for path in set_paths]
     chosen = select(selections)
-    config = run_config(selections, chosen, backend, settings, weights_name(settings), context)
-    if typed:
-        config["typed"] = True
+    records = [record for one in chosen for record in one.records]
 
-    async def run() -> Run:
-        n_records = sum(len(one.records) for one in chosen)
-        with progress_bar(n_records) as advance:
-            async with open_subject(backend, settings, model_finder(settings)) as subject:
-                records = [record for one in chosen for record in one.records]
-                shown = with_context(subject, context, records, repositories)
-                asked = as_typed(shown) if typed else shown
-                return await run_selected(chosen, config, asked, json_path, lambda result: advance(result.set_name))
+    def arm(settings: Settings, subject: Subject, path: Path | None) -> Arm:
+        config = run_config(selections, chosen, backend, settings, weights_name(settings), context)
+        shown = with_context(subject, context, records, repositories)
+        return Arm({**config, "typed": True}, as_typed(shown), path) if typed else Arm(config, shown, path)
 
-    finished = asyncio.run(run())
+    async def run() -> tuple[Run, ...]:
+        paths = [json_path, json_path and json_path.with_stem(f"{json_path.stem}-beside")]
+        with progress_bar(len(records) * len(variants)) as advance:
+            async with open_subjects(backend, variants, model_finder(variants[0])) as opened:
+                arms = [arm(*each) for each in zip(variants, opened, paths[: len(variants)], strict=True)]
+                return await run_arms(chosen, arms, lambda result: advance(result.set_name))
+
+    finished, *others = asyncio.run(run())
     console = open_console()
     show_rows(rows(finished.results), console)
+    for other in others:
+        name = ", ".join(beside)
+        console.print(f"with {name}:", highlight=False)
+        show_rows(rows(other.results), console)
+        show_comparison(compare(finished, other), console, name)
     if old:
         show_comparison(compare(finished, old), console)
     if plots:
@@ -109,11 +129,28 @@ def eval_command(
             console.print(f"drawn: {path}")
 
 
-def settings_for(model_id: str | None) -> Settings:
+def changed_options(pairs: Sequence[str]) -> dict[str, str]:
+    """OPTION=VALUE, several times, as settings.
+
+    Raises:
+        click.UsageError: one is no such pair, or about the model, which is loaded once.
+    """
+    changed: dict[str, str] = {}
+    for pair in pairs:
+        option, equals, value = pair.partition("=")
+        if not equals or option not in options() or option.startswith(("model.", "host.")):
+            raise click.UsageError(
+                f"--beside {pair}: wanted is OPTION=VALUE, an option of docs/configuration.md"
+                " that is not about the model or its process."
+            )
+        changed[option] = value
+    return changed
+
+
+def settings_for(model_id: str | None, changed: Mapping[str, str] | None = None) -> Settings:
     """The user's settings with another model, problems told; nothing of one measurement is on disk for the next."""
-    settings = load_settings(
-        [Layer("command line", {"host.kv_disk_mb": 0, **({"model.id": model_id} if model_id else {})})]
-    )
+    given = {"host.kv_disk_mb": 0, **({"model.id": model_id} if model_id else {}), **(changed or {})}
+    settings = load_settings([Layer("command line", given)])
     for problem in settings.problems:
         click.echo(f"fimble: setting not used: {problem}", err=True)
     return settings

@@ -98,6 +98,16 @@ class CompletionOptions:
     look_ahead: bool = _option(
         True, "Whether the next completion is written in idle time, as if the one on the screen had been accepted."
     )
+    known_names: bool = _option(
+        True,
+        "Whether a name behind `.`, `->` or `::` is one that static analysis finds there, where the model thinks one"
+        " of them possible.",
+    )
+    check_syntax: bool = _option(
+        True,
+        "Whether a completion that would break the file's syntax is held back or mended; off, the model's text is taken"
+        " as it comes.",
+    )
     syntax_check_percent: int = _option(
         5,
         "Percent of a completion's time that checking it against the language's grammar, token by token, may take;"

@@ -81,13 +81,17 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The whole text before and after the cursor, and chunks from elsewhere, best first."""
+    """The whole text before and after the cursor, and chunks from elsewhere, best first.
+
+    `names` are those that may follow the link that the cursor is behind, as far as static analysis can tell.
+    """
 
     language_id: str
     path: str
     prefix: str
     suffix: str
     chunks: tuple[Chunk, ...] = ()
+    names: tuple[str, ...] = ()
 
 
 # 4. What the model does see.
@@ -176,6 +180,7 @@ class Prompt:
 
     `first_choice` is the rank of the token to begin with, 0 the likeliest: how other candidates are asked for.
     `heals` says that the prompt ends in text which the answer continues: its last token may become a longer one.
+    `name_rests` are the names that static analysis knows at the cursor, each from the cursor on; empty: it knows none.
     """
 
     tokens: tuple[TokenId, ...]
@@ -184,6 +189,7 @@ class Prompt:
     constraint: Constraint | None = None
     first_choice: int = 0
     heals: bool = False
+    name_rests: tuple[str, ...] = ()
 
     @property
     def n_tokens(self) -> int:

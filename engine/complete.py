@@ -46,8 +46,12 @@ _log = logging.getLogger(__name__)
 _SETTLE_S = 2.0
 
 
-class SourceUpkeep(Protocol):
-    """What keeps the sources' knowledge up to date in the background."""
+class WorkspaceSources(Protocol):
+    """What knows the files around the text, and is told of what is done to them."""
+
+    async def names(self, request: CompletionRequest) -> tuple[str, ...]:
+        """The names that may follow the link before the cursor; none where nobody can tell."""
+        ...
 
     async def settle(self, request: CompletionRequest) -> None:
         """Let the sources learn all they can for a request."""
@@ -80,11 +84,11 @@ class Engine:
         sources: Sequence[ContextSource],
         sink: EventSink,
         clock: Clock,
-        upkeep: SourceUpkeep | None = None,
+        workspace: WorkspaceSources | None = None,
         grammars: UserGrammars | None = None,
     ) -> None:
         """Use `wiring.build_engine` to get one with real parts."""
-        self._upkeep = upkeep
+        self._workspace = workspace
         self._config = config
         self._backend = backend
         self._prompting = Prompting(backend, config, grammars or UserGrammars(None))
@@ -97,9 +101,9 @@ class Engine:
 
     def use_sources(self, sources: Sequence[ContextSource]) -> None:
         """Ask these in place of the workspace's, which are ended: to compare contexts."""
-        if self._upkeep:
-            self._upkeep.close()
-        self._upkeep, self._sources = None, tuple(sources)
+        if self._workspace:
+            self._workspace.close()
+        self._workspace, self._sources = None, tuple(sources)
 
     async def ready(self) -> ModelInfo:
         """Load the model.
@@ -150,8 +154,8 @@ class Engine:
             FimbleError: the model is not to be had.
         """
         info = await self._backend.describe()
-        if self._upkeep:
-            await self._upkeep.settle(request)
+        if self._workspace:
+            await self._workspace.settle(request)
         context = await gather(request, self._sources)
         prompt = await self._prompting.full(request, context, info)
         (n_cached,) = await self._backend.n_cached([prompt])
@@ -171,13 +175,13 @@ class Engine:
 
     def opened(self, document: Document) -> None:
         """An editor opened a text: it may be shown to the model where another one is completed."""
-        if self._upkeep:
-            self._upkeep.on_open(document)
+        if self._workspace:
+            self._workspace.on_open(document)
 
     def closed(self, uri: str) -> None:
         """An editor closed a text."""
-        if self._upkeep:
-            self._upkeep.on_close(uri)
+        if self._workspace:
+            self._workspace.on_close(uri)
 
     async def rest(self) -> None:
         """Wait until what an answer left to be done in idle time is done."""
@@ -189,8 +193,8 @@ class Engine:
         if self._idle_work:
             self._idle_work.cancel()
             await asyncio.wait([self._idle_work])
-        if self._upkeep:
-            self._upkeep.close()
+        if self._workspace:
+            self._workspace.close()
         self._traffic.stop()
         await self._backend.aclose()
         await self._traffic.over()
@@ -198,8 +202,10 @@ class Engine:
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
-        if self._upkeep:
-            self._upkeep.on_edit(request.document)  # here alone: what is written ahead of the user is no edit of theirs
+        if self._workspace:
+            self._workspace.on_edit(
+                request.document
+            )  # here alone: what is written ahead of the user is no edit of theirs
         info = await self._backend.describe()
         around = await gather(_with_popup_item(request))
         route = self._route(request, around, info)
@@ -268,12 +274,15 @@ class Engine:
 
     async def _gather(self, request: CompletionRequest) -> Context:
         asked = _with_popup_item(request)
-        if self._upkeep and request.trigger is Trigger.INVOKED:
+        if self._workspace and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_SETTLE_S):
-                    await self._upkeep.settle(asked)
-        return await gather(asked, self._sources)
+                    await self._workspace.settle(asked)
+        if not self._workspace or not self._config.completion.known_names:
+            return await gather(asked, self._sources)
+        context, names = await asyncio.gather(gather(asked, self._sources), self._workspace.names(asked))
+        return dataclasses.replace(context, names=names)
 
     def _known(self, request: CompletionRequest, route: Route) -> tuple[Answer, str] | None:
         """An answer given before; who wants several candidates wants them written."""

@@ -6,6 +6,7 @@ reads only as much as `prompt.cold_budget_ms` allows at this machine's measured 
 
 from __future__ import annotations
 
+import string
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from fimble.engine.stopping import stop_rules
 _FIRST_GUESS_MS_PER_TOKEN = 4.5
 _MIN_TOKENS_TO_JUDGE = 16
 _WEIGHT_OF_NEWEST = 0.3
+_NAME_CHARS = f"{string.ascii_letters}{string.digits}_$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +97,20 @@ class Prompting:
             info.eog_tokens,
         )
         prompt = await assemble(context, choose_family(info), self._tokenizer, options, rules)
+        prompt = replace(prompt, name_rests=_rests(context))
         if prompt.constraint is None:
             return prompt
+        if not self._config.completion.check_syntax:
+            return replace(prompt, constraint=None)
         left_share = self._config.completion.syntax_check_percent / 100.0
         grammar = self._grammars.grammar_of(Path(context.path), context.prefix + context.suffix)
         return replace(prompt, constraint=replace(prompt.constraint, left_share=left_share, user_grammar=grammar))
+
+
+def _rests(context: Context) -> tuple[str, ...]:
+    """Of the names that may stand at the cursor, what is not typed yet."""
+    typed = context.prefix[len(context.prefix.rstrip(_NAME_CHARS)) :]
+    return tuple(name[len(typed) :] for name in context.names if name.startswith(typed))
 
 
 def _reduced(options: PromptOptions) -> Sequence[PromptOptions]:

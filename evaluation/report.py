@@ -70,10 +70,10 @@ def _show_languages(rows: Sequence[Row], console: Console) -> None:
     console.print(table)
 
 
-def show_comparison(compared: Sequence[Comparison], console: Console) -> None:
-    """New against old, record by record."""
-    table = Table(title="against the earlier run, paired by record", title_justify="left")
-    for heading in ("set", "part", "metric", "new", "old", "difference", "higher", "lower", "p", "n"):
+def show_comparison(compared: Sequence[Comparison], console: Console, other: str = "the earlier run") -> None:
+    """This run against `other`, record by record."""
+    table = Table(title=f"against {other}, paired by record", title_justify="left")
+    for heading in ("set", "part", "metric", "this", "other", "difference", "higher", "lower", "p", "n"):
         table.add_column(heading, justify="left" if heading in ("set", "part", "metric") else "right")
     for line in compared:
         difference = line.paired.difference

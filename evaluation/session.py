@@ -136,6 +136,15 @@ def run_config(
     }
 
 
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One way to answer the records, and the file that its results go into, if one is asked for."""
+
+    config: dict[str, Any]
+    subject: Subject
+    json_path: Path | None
+
+
 async def run_selected(
     chosen: Sequence[SelectedSet],
     config: dict[str, Any],
@@ -145,32 +154,54 @@ async def run_selected(
     *,
     keep: Callable[[Sequence[RecordResult]], tuple[RecordResult, ...]] = tuple,
 ) -> Run:
-    """Run everything and write the result file, if one is asked for.
+    """One arm alone, as `run_arms` runs several."""
+    (run,) = await run_arms(chosen, [Arm(config, subject, json_path)], on_result, keep=keep)
+    return run
 
-    Results so far are kept beside it, so that the same command goes on where it was stopped. `keep` says what of the
-    results goes into the file.
+
+async def run_arms(
+    chosen: Sequence[SelectedSet],
+    arms: Sequence[Arm],
+    on_result: Callable[[RecordResult], None],
+    *,
+    keep: Callable[[Sequence[RecordResult]], tuple[RecordResult, ...]] = tuple,
+) -> tuple[Run, ...]:
+    """Ask each record of every arm before the next record, and write the result files.
+
+    Arms over one model process read a record's prompt once. Which arm begins changes from record to record: what is
+    written after reading from the cache may differ in a near tie from what is written after reading anew.
+    Results so far are kept beside the files, so that the same command goes on where it was stopped. `keep` says what
+    of the results goes into a file.
 
     Raises:
-        FimbleError: the model or its process failed, or the file cannot be written.
+        FimbleError: the model or its process failed, or a file cannot be written.
     """
     started = _now()
-    partial = Partial(partial_path(json_path, config), config)
-    results: list[RecordResult] = []
+    partials = [Partial(partial_path(arm.json_path, arm.config), arm.config) for arm in arms]
+    results: list[list[RecordResult]] = [[] for _ in arms]
     for one in chosen:
-        opener = subject.completers(one.lines)
-        results += await run_records(one.name, one.records, one.spec, opener, partial, on_result)
-    run = Run(
-        config=config,
-        machine=machine.describe_machine(),
-        started=started,
-        finished=_now(),
-        sets=tuple(one.info for one in chosen),
-        results=keep(results),
+        openers = [arm.subject.completers(one.lines) for arm in arms]
+        for n_before, record in enumerate(one.records):
+            for turn in range(len(arms)):
+                i = (n_before + turn) % len(arms)
+                results[i] += await run_records(one.name, [record], one.spec, openers[i], partials[i], on_result)
+    runs = tuple(
+        Run(
+            config=arm.config,
+            machine=machine.describe_machine(),
+            started=started,
+            finished=_now(),
+            sets=tuple(one.info for one in chosen),
+            results=keep(done),
+        )
+        for arm, done in zip(arms, results, strict=True)
     )
-    if json_path is not None:
-        save_run(run, json_path)
-    partial.remove()
-    return run
+    for arm, run in zip(arms, runs, strict=True):
+        if arm.json_path is not None:
+            save_run(run, arm.json_path)
+    for partial in partials:
+        partial.remove()
+    return runs
 
 
 def finished_run(json_path: Path | None, config: dict[str, Any]) -> Run | None:

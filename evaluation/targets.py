@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Literal
 
 import psutil
 
+from fimble.core.paths import Paths
 from fimble.engine.settings import Settings, user_paths
 from fimble.engine.wiring import build_engine
 from fimble.evaluation.answers import Completer, OpenCompleter
@@ -69,16 +70,42 @@ async def open_subject(
 
             yield Subject("llama-server", completers, open_vim)
         return
+    async with _open_fimble([settings]) as (subject,):
+        yield subject
+
+
+@contextlib.asynccontextmanager
+async def open_subjects(
+    backend: BackendName, variants: Sequence[Settings], find_model: Callable[[], Path]
+) -> AsyncGenerator[tuple[Subject, ...]]:
+    """One subject for each of the settings, which agree on the model; of the peer there is one.
+
+    Raises:
+        FimbleError: as `open_subject`.
+    """
+    if backend == "fimble":
+        async with _open_fimble(variants) as subjects:
+            yield subjects
+    else:
+        async with open_subject(backend, variants[0], find_model) as subject:
+            yield (subject,)
+
+
+@contextlib.asynccontextmanager
+async def _open_fimble(variants: Sequence[Settings]) -> AsyncGenerator[tuple[Subject, ...]]:
+    """fimble with each of the settings, over one model process and its cache. They must agree on the model.
+
+    Raises:
+        FimbleError: the weights, or the process that runs them, are missing or broken.
+    """
     with tempfile.TemporaryDirectory(prefix="fimble-eval-home-") as folder:
-        private = _with_own_folders(settings, Path(folder))
-        keeper = build_engine(private)
-
-        def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
-            return open_server(private, Path(folder), workspace)
-
+        home = Path(folder)
+        paths = _own_folders(variants[0], home)
+        private = [_with_own_folders(settings, paths) for settings in variants]
+        keeper = build_engine(private[0])
         try:
             await keeper.ready()
-            yield Subject("fimble", lambda lines: _engine_opener(_with_lines(private, lines)), open_replay)
+            yield tuple(_fimble(settings, home) for settings in private)
         finally:
             await keeper.aclose()
 
@@ -97,6 +124,13 @@ def cpu_seconds() -> float:
 def n_usable_cores() -> int:
     """Cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _fimble(settings: Settings, home: Path) -> Subject:
+    def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
+        return open_server(settings, home, workspace)
+
+    return Subject("fimble", lambda lines: _engine_opener(_with_lines(settings, lines)), open_replay)
 
 
 def _engine_opener(settings: Settings) -> OpenCompleter:
@@ -118,10 +152,15 @@ def _with_lines(settings: Settings, lines: str) -> Settings:
     return dataclasses.replace(settings, config=dataclasses.replace(settings.config, completion=completion))
 
 
-def _with_own_folders(settings: Settings, home: Path) -> Settings:
-    """The model process ends with its last client, so it must not be the one that the user's editors share."""
-    paths = dataclasses.replace(user_paths({"FIMBLE_HOME": str(home)}), models=settings.paths.models)
+def _own_folders(settings: Settings, home: Path) -> Paths:
+    """Folders under `home`, with the user's models in them."""
     settings.paths.models.mkdir(parents=True, exist_ok=True)
-    user_paths({"FIMBLE_HOME": str(home)}).models.symlink_to(settings.paths.models, target_is_directory=True)
+    paths = user_paths({"FIMBLE_HOME": str(home)})
+    paths.models.symlink_to(settings.paths.models, target_is_directory=True)
+    return dataclasses.replace(paths, models=settings.paths.models)
+
+
+def _with_own_folders(settings: Settings, paths: Paths) -> Settings:
+    """The model process ends with its last client, so it must not be the one that the user's editors share."""
     host = dataclasses.replace(settings.config.host, linger_s=_LINGER_S)
     return dataclasses.replace(settings, paths=paths, config=dataclasses.replace(settings.config, host=host))

@@ -29,8 +29,6 @@ _TOKEN_KIND_PARTS = ("string", "comment", "heredoc", "template", "text", "regex"
 
 _TOP_LEVEL_LINE = re.compile(rb"\n\r?\n([A-Za-z_@][^\n]*)")
 _N_RESTARTS = 2
-# Further than this from a place that was read, a new frame is shorter.
-_MAX_GROWN_BYTES = 2_000
 _N_REMEMBERED = 16
 _BRACKETS = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "$(": ")", "((": "))", "[[": "]]"}
 
@@ -57,7 +55,7 @@ class LeftMemory:
         self.n_read_whole = 0
 
     def judge(self, judge: LeftJudge, grammar: Grammar, text: bytes) -> Judgement:
-        """The judgement of `text`, read from the longest known one that it begins with, where that is near its end."""
+        """The judgement of `text`, read from the longest known one that it begins with."""
         judgement = self._known.get((grammar, text))
         if judgement is None:
             before = self._nearest(grammar, text)
@@ -72,10 +70,7 @@ class LeftMemory:
         near = [
             (len(known), judgement)
             for (of, known), judgement in self._known.items()
-            if of is grammar
-            and judgement.is_viable
-            and 0 < len(text) - len(known) <= _MAX_GROWN_BYTES
-            and text.startswith(known)
+            if of is grammar and judgement.is_viable and text.startswith(known)
         ]
         return max(near, key=lambda found: found[0])[1] if near else None
 

@@ -13,26 +13,50 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import numpy.typing as npt
 
+_NAME_BYTES = frozenset(bytes((byte,)) for byte in b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_$")
+
 
 class PieceIndex:
     """Which tokens may begin a text with given first bytes. Built once a vocabulary."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         """`pieces[i]` is the text of token i; tokens without text (special ones) never match."""
-        pairs = sorted((piece, token) for token, piece in enumerate(pieces) if piece)
+        self._by_token = tuple(pieces)
+        pairs = sorted((piece, token) for token, piece in enumerate(self._by_token) if piece)
         self._pieces = [piece for piece, _ in pairs]
         self._tokens = np.array([token for _, token in pairs], dtype=np.int64)
 
+    def piece(self, token: int) -> bytes:
+        """The text of a token."""
+        return self._by_token[token]
+
+    def naming(self, wanted: Sequence[bytes]) -> npt.NDArray[np.int64]:
+        """Tokens that one of the `wanted` begins with, and those that are one and go on with no letter of a name."""
+        tokens = [self._shorter(name) for name in wanted]
+        for name in filter(None, wanted):
+            longer = self._longer(name)
+            tokens.append(
+                self._tokens[longer][
+                    [piece[len(name) : len(name) + 1] not in _NAME_BYTES for piece in self._pieces[longer]]
+                ]
+            )
+        return np.unique(np.concatenate(tokens)) if tokens else self._tokens[:0]
+
     def beginning(self, wanted: bytes) -> npt.NDArray[np.int64]:
         """Tokens that begin with `wanted`, and those that `wanted` begins with; `wanted` is not empty."""
-        longer = slice(bisect_left(self._pieces, wanted), bisect_left(self._pieces, _after(wanted)))
+        return np.concatenate([self._tokens[self._longer(wanted)], self._shorter(wanted)])
+
+    def _longer(self, wanted: bytes) -> slice:
+        return slice(bisect_left(self._pieces, wanted), bisect_left(self._pieces, _after(wanted)))
+
+    def _shorter(self, wanted: bytes) -> npt.NDArray[np.int64]:
         shorter: list[int] = []
         for n_bytes in range(1, len(wanted)):
             first = bisect_left(self._pieces, wanted[:n_bytes])
             while first < len(self._pieces) and self._pieces[first] == wanted[:n_bytes]:
                 shorter.append(int(self._tokens[first]))
                 first += 1
-        return np.concatenate([self._tokens[longer], np.array(shorter, dtype=np.int64)])
+        return np.array(shorter, dtype=np.int64)
 
 
 class Healer:

@@ -101,6 +101,7 @@ def prompt_to_wire(prompt: Prompt) -> Frame:
         "constraint": asdict(constraint) if constraint else None,
         "first_choice": prompt.first_choice,
         "heals": prompt.heals,
+        "name_rests": prompt.name_rests,
     }
 
 
@@ -117,6 +118,7 @@ def prompt_from_wire(wire: Frame) -> Prompt:
         constraint=_constraint_from_wire(wire["constraint"]) if wire["constraint"] else None,
         first_choice=wire["first_choice"],
         heals=wire["heals"],
+        name_rests=tuple(wire["name_rests"]),
     )
 
 

@@ -15,6 +15,7 @@ from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.ending import Ending
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.heal import Healer
+from fimble.backend.decode.names import KnownNames
 from fimble.backend.decode.rethink import Rethinking, Step
 from fimble.backend.decode.stop import Verdict
 from fimble.backend.decode.text import Utf8Stream
@@ -80,6 +81,7 @@ class Generation:
         self._refused: dict[int, set[TokenId]] = {}
         self._n_ways_back = 0
         self._last_is_judged = True
+        self._names = KnownNames(prompt.name_rests, model.piece_index)
         self._rethinking = Rethinking(prompt.stop, prompt.constraint, guard)
         # Tokens that come next whatever the model would write, and the places of those it was given.
         self._ordered: list[TokenId] = []
@@ -165,7 +167,7 @@ class Generation:
             self._ordered, self._order_span, self._refused[place] = [], range(0), {token}
         refused = self._refused.get(place, ())
         next_bytes = self._constraint.next_bytes() if self._constraint else None
-        choices = sampler.candidates(self._context.logits(), self._allowed(next_bytes))
+        choices = self._candidates(next_bytes, is_first_try=not refused)
         # Among the few that a narrow grammar leaves, an unlikely one may be the only right one.
         max_tried, min_log_ratio = (_MAX_CANDIDATES, _MIN_LOG_RATIO) if next_bytes is None else (_MAX_NARROW, -math.inf)
         n_tried, least = 0, -math.inf
@@ -191,6 +193,14 @@ class Generation:
             least = max(least, choice.logprob + min_log_ratio)
             n_tried += 1
         return _Back(1, self._written[-1] if self._written else self._tokens[-1])
+
+    def _candidates(self, next_bytes: Sequence[int] | None, *, is_first_try: bool) -> Iterator[sampler.Choice]:
+        """Tokens that may come next, likeliest first; where a known name is better, those that lead to one before."""
+        logits, allowed = self._context.logits(), self._allowed(next_bytes)
+        naming = self._names.narrow(logits, allowed, self._new, self._healer.owed) if is_first_try else None
+        if naming is not None:
+            yield from sampler.candidates(logits, naming)
+        yield from sampler.candidates(logits, allowed)
 
     def _allowed(self, next_bytes: Sequence[int] | None) -> npt.NDArray[np.int64] | None:
         """The only tokens that may come next, or None when any may."""
@@ -240,7 +250,9 @@ class Generation:
         return is_line_end and self._ending.has_content and self._ending.may_stop_here()
 
     def _write(self, choice: _Chosen) -> Verdict:
-        verdict = self._ending.push(self._stream.push(self._healer.take(self._model.piece(choice.token))))
+        new = self._healer.take(self._model.piece(choice.token))
+        self._new += new
+        verdict = self._ending.push(self._stream.push(new))
         self._written.append(choice.token)
         self._steps.append(Step(verdict.text, choice.logprob, choice.second_logprob))
         return verdict
@@ -248,6 +260,7 @@ class Generation:
     def _begin_text(self) -> None:
         self._ending, self._stream = Ending(self._prompt.stop, self._guard), Utf8Stream()
         self._healer = Healer(self._owed, self._model.piece_index)
+        self._new = b""
 
     def _may_go_back(self, n_tokens: int) -> bool:
         return n_tokens <= len(self._written) and self._n_ways_back < _MAX_WAYS_BACK

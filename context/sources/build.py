@@ -20,6 +20,7 @@ from fimble.context.index.workspace import Workspace
 from fimble.context.sources.activity import Activity
 from fimble.context.sources.background import BackgroundSource
 from fimble.context.sources.definitions import Definitions
+from fimble.context.sources.names import NamesAtCursor
 from fimble.context.sources.open_files import OpenFiles
 from fimble.context.sources.recent_edits import RecentEdits
 from fimble.context.sources.related import Related
@@ -40,12 +41,14 @@ class Sources(Sequence[ContextSource]):
     def __init__(
         self,
         sources: Sequence[BackgroundSource],
+        names: NamesAtCursor | None,
         executor: ThreadPoolExecutor | None,
         index: _Index | None,
         watched: _Watched | None,
     ) -> None:
         """Use `build_sources`."""
         self._sources = tuple(sources)
+        self._names = names
         self._executor = executor
         self._index = index
         self._watched = watched
@@ -72,6 +75,10 @@ class Sources(Sequence[ContextSource]):
         For a command line or an evaluation, which ask once; an editor asks with every key and needs no waiting.
         """
         await asyncio.gather(*(source.settle(request) for source in self._sources))
+
+    async def names(self, request: CompletionRequest) -> tuple[str, ...]:
+        """The names that may follow the link before the cursor; none where nobody can tell."""
+        return await self._names.collect(request) if self._names is not None else ()
 
     def on_open(self, document: Document) -> None:
         """The editor opened a text, or brought it to the front."""
@@ -117,7 +124,7 @@ def build_sources(
     Nothing is read before the first request. Opens no connection.
     """
     if workspace is None or n_tokens <= 0:
-        return Sources((), None, None, None)
+        return Sources((), None, None, None, None)
     root = workspace.absolute()
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fimble-context")
     files = Workspace(root)
@@ -129,7 +136,8 @@ def build_sources(
         finders += [RecentEdits(activity), OpenFiles(activity, surveyor)]
     finders.append(Similar(files, index.open, surveyor))
     built = [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
-    return Sources(built, executor, index, _Watched(root, activity) if activity is not None else None)
+    names = NamesAtCursor(definitions.names, root, executor)
+    return Sources(built, names, executor, index, _Watched(root, activity) if activity is not None else None)
 
 
 @dataclass(frozen=True, slots=True)

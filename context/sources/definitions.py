@@ -17,6 +17,7 @@ from fimble.core.flow import Chunk
 
 _MAX_SCOPES = 32
 _NEAR_CHARS = 400
+_MAX_NAMES = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +57,22 @@ class Definitions:
         if around is None:
             return ()
         with self._lock:
-            symbols = self._symbols
-            if symbols is None or symbols.files is not self._workspace.files:
-                symbols = self._symbols = Symbols(self._workspace)
-            symbols.begin(path, around.outline)
-            return self._select(around, symbols)
+            return self._select(around, self._symbols_for(around))
+
+    def names(self, path: str, before: str, after: str) -> Sequence[str]:
+        """Names that may follow the link before the cursor; none where nobody can tell."""
+        around = self._surveyor.survey(path, before, after)
+        if around is None:
+            return ()
+        with self._lock:
+            return Finder(around, self._symbols_for(around)).names()[:_MAX_NAMES]
+
+    def _symbols_for(self, around: Surroundings) -> Symbols:
+        symbols = self._symbols
+        if symbols is None or symbols.files is not self._workspace.files:
+            symbols = self._symbols = Symbols(self._workspace)
+        symbols.begin(around.path, around.outline)
+        return symbols
 
     def _select(self, around: Surroundings, symbols: Symbols) -> Sequence[Chunk]:
         key = (around.outline.imports, symbols.files)

@@ -18,6 +18,7 @@ _LINK = re.compile(r"\s*(?:\?\.|!\.|\.|->|::)\s*")
 _LINK_BEFORE = re.compile(r"(?:\?\.|!\.|(?<!\.)\.|->|::)\s*\Z")
 # Not across a line end: the full stop of a comment above is no link.
 _LINK_AT_CURSOR = re.compile(r"(?:\?\.|!\.|(?<!\.)\.|->|::)[ \t]*\Z")
+_COMMENT = re.compile(r"^\s*\*|//|#|/\*")
 _MARKS = re.compile(r"[?!]+(?![.=])")
 _OPENERS = {"(": ")", "[": "]", "{": "}"}
 _CLOSERS = {closer: opener for opener, closer in _OPENERS.items()}
@@ -111,6 +112,8 @@ def _primary_before(text: str) -> str:
             break
         start = at
         link = _LINK_BEFORE.search(text[max(0, at - 40) : at])
+        if link is not None and "\n" in link[0] and _COMMENT.search(text[:at].rstrip().rpartition("\n")[2]):
+            break  # the full stop of the comment above
         if link is not None:
             at = len(text[: at - (link.end() - link.start())].rstrip())
         elif text[at : at + 1] not in ("(", "[", "<", ":"):

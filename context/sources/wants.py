@@ -22,12 +22,17 @@ _MAX_IMPORTS = 40
 _MAX_GUESSED_TYPES = 30
 # Where members of the type around the cursor, inherited ones too, are named without `this`.
 _IMPLICIT_SELF = ("java", "csharp", "cpp")
+# Where assigning to a member makes it one.
+_DECLARED_BY_ASSIGNMENT = ("python", "javascript", "javascriptreact")
+_DECLARING = ("__init__", "__new__", "__post_init__", "setUp", "constructor")
+_NAME_CHARS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_$"
 _SELF = frozenset({"self", "this", "cls", "Self"})
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 # `x := pkg.Type{`, `Ok(Type {`, `return &Type{`: a type's name where a value stands.
 _OBJECT_HEAD = re.compile(
     r"(?:[=(,:&\[{]|\breturn|^)\s*&?([A-Z][\w.:]*|[a-z]\w*(?:\.|::)[\w.:]*[A-Z]\w*)(?:<[^<>]*>)?$"
 )
+_PLAIN_NAME = re.compile(r"[A-Za-z_$][A-Za-z0-9_$]*")
 _NO_OBJECT = re.compile(
     r"->|\b(?:class|interface|impl|struct|trait|enum|namespace|match|switch|if|while|for|func|fn)\b"
 )
@@ -74,6 +79,25 @@ class Finder:
         imported = list(self._of_import_line())
         return imported or [*self._of_receiver(), *self._of_brackets()]
 
+    def names(self) -> list[str]:
+        """Names that may follow the link at the cursor, or that may be imported there; none where nobody can tell."""
+        around = self._around
+        if around.is_prose or self._may_declare_a_member():
+            return []
+        modules = [want.found for want in self._of_import_line()]
+        receivers = self._receivers() if around.has_link and not modules else []
+        found = [item for module in modules for item in self._symbols.names_of(module.paths)]
+        for receiver in receivers:
+            is_module = receiver.definition is None
+            found += self._symbols.names_of(receiver.paths) if is_module else self._symbols.members(receiver)
+        names = [item.definition.name for item in found if item.definition is not None]
+        if receivers and names:
+            # What stands behind the same receiver elsewhere is there, whatever the analysis says.
+            pattern = rf"(?<![\w$.:>]){re.escape(around.receiver)}\s*(?:\?\.|!\.|\.|->|::)\s*([A-Za-z_$][\w$]*)"
+            for text in (around.before[: len(around.before) - len(around.receiver)], around.after):
+                names += re.findall(pattern, text)
+        return [name for name in dict.fromkeys(names) if _PLAIN_NAME.fullmatch(name)]
+
     def scope(self) -> list[Want]:
         """What the function and the file around the cursor speak of, whatever its line says."""
         return [
@@ -83,6 +107,24 @@ class Finder:
             *self._of_imports(),
             *self._of_implicit(),
         ]
+
+    def _receivers(self) -> list[Found]:
+        """What the cursor follows; where its type is not known, a type of the very same name: `subscriber.`."""
+        found = self._evaluate(self._around.receiver)
+        if found is not None:
+            return [found]
+        steps = read_chain(self._around.receiver)
+        words = words_of(steps[-1].name) if steps and not steps[-1].is_called else frozenset[str]()
+        alike = self._by_likeness(self._around.receiver) if words else []
+        return [found for found in alike if found.definition and words_of(found.definition.name) == words]
+
+    def _may_declare_a_member(self) -> bool:
+        """Whether the line may be the first to assign to a member of the type that it stands in."""
+        around = self._around
+        if around.function is not None and around.function.name not in _DECLARING:
+            return False
+        head = around.before.rpartition("\n")[2].rstrip(_NAME_CHARS).strip()
+        return around.language.name in _DECLARED_BY_ASSIGNMENT and head.rstrip(".") in _SELF
 
     def _of_import_line(self) -> Iterator[Want]:
         """Names of the module, where the cursor stands among the names that are imported from it."""

@@ -87,6 +87,7 @@ def test_a_tree_sitter_with_another_log_is_a_note(monkeypatch: pytest.MonkeyPatc
 
 def test_switched_off_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "syntax_check_percent" in finding(monkeypatch, **{"completion.syntax_check_percent": 0})["detail"]
+    assert "check_syntax" in finding(monkeypatch, **{"completion.check_syntax": False})["detail"]
 
 
 def test_a_missing_grammar_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

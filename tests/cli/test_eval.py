@@ -87,6 +87,36 @@ def test_a_run_with_another_context_is_paired_with_one_without(tmp_path: Path, m
         fimble("eval", "--set", mine, "--context", "repository", "--repositories", tmp_path)
 
 
+def test_each_record_is_asked_again_with_a_changed_option(tmp_path: Path, mine: Path, script: Path) -> None:
+    script.write_text(json.dumps([{"prefix_endswith": "", "answer": f"{TRUE_MIDDLE})"}]))
+    out = tmp_path / "run.json"
+    changed = ("--beside", "completion.check_syntax=false")
+    shown = fimble("eval", "--set", mine, "--lines", "single", *changed, "--json", out).stdout
+    runs = [json.loads(path.read_text()) for path in (out, tmp_path / "run-beside.json")]
+    assert [[result["answer"] for result in run["results"]] for run in runs] == [
+        [TRUE_MIDDLE] * 2,
+        [f"{TRUE_MIDDLE})"] * 2,
+    ]
+    assert [run["config"]["options"]["completion"]["check_syntax"] for run in runs] == [True, False]
+    assert "against completion.check_syntax=false" in shown
+    assert [line for line in shown.splitlines() if " em " in line and "+1.000" in line]
+
+
+@pytest.mark.parametrize(
+    ("beside", "said"),
+    [
+        ("completion.check_syntax", "OPTION=VALUE"),
+        ("completion.chekc=1", "docs/configuration.md"),
+        ("model.id=other", "not about the model"),
+        ("completion.check_syntax=maybe", "must be true or false"),
+    ],
+)
+def test_a_change_that_is_none_is_refused(mine: Path, beside: str, said: str) -> None:
+    result = CliRunner().invoke(root, ["eval", "--set", str(mine), "--beside", beside])
+    assert result.exit_code == 2
+    assert said in " ".join(result.output.split())
+
+
 def test_compares_with_an_earlier_run(tmp_path: Path, mine: Path, script: Path) -> None:
     old, new = tmp_path / "old.json", tmp_path / "new.json"
     fimble("eval", "--set", mine, "--json", old)

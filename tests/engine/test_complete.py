@@ -28,6 +28,7 @@ from fimble.core.flow import (
     Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange
+from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
 from fimble.engine.settings import load_settings
 from fimble.engine.wiring import build_engine
@@ -246,6 +247,40 @@ async def test_a_selected_menu_item_is_extended() -> None:
     (prompt,) = backend.prompts
     assert prompt.constraint is not None
     assert prompt.constraint.prefix == "x = open_file"
+
+
+class Known:
+    """A workspace that knows names."""
+
+    async def names(self, request: CompletionRequest) -> tuple[str, ...]:
+        return ("getJob", "get", "list")
+
+    async def settle(self, request: CompletionRequest) -> None: ...
+    def on_open(self, document: Document) -> None: ...
+    def on_edit(self, document: Document) -> None: ...
+    def on_close(self, uri: str) -> None: ...
+    def close(self) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("source", "rests"), [("x.$0", ("getJob", "get", "list")), ("x.ge$0", ("tJob", "t")), ("x.put$0", ())]
+)
+async def test_the_model_is_told_what_is_left_of_the_names_that_may_come(source: str, rests: tuple[str, ...]) -> None:
+    for is_on in (True, False):
+        settings = load_settings([Layer("test", {"completion.known_names": is_on})], environ={})
+        backend = ScriptedBackend(lambda _: "a")
+        engine = Engine(settings.config, backend, (), Sink(), SystemClock(), Known())
+        await engine.complete(request(source))
+        assert [prompt.name_rests for prompt in backend.prompts] == [rests if is_on else ()]
+        await engine.aclose()
+
+
+async def test_what_would_break_the_file_is_held_back_unless_that_is_switched_off() -> None:
+    engine, _ = engine_of("a + b)")
+    assert (await completed(engine, "return $0\n")).text == "a + b"
+    engine, backend = engine_of("a + b)", completion__check_syntax=False)
+    assert (await completed(engine, "return $0\n")).text == "a + b)"
+    assert [prompt.constraint for prompt in backend.prompts] == [None]
 
 
 @pytest.mark.parametrize(

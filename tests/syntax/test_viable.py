@@ -444,15 +444,6 @@ def test_typing_in_a_broken_file_reads_what_stands_before_once(name: str) -> Non
     assert memory.n_read_whole == 1
 
 
-def test_what_was_typed_far_from_here_is_read_anew() -> None:
-    memory, trees = LeftMemory(), TreeCache()
-    above, line = 'def f():\n    """\n', "    some words (\n"
-    for n_lines in (1, 2, 300, 301, 1):
-        prefix = above + line * n_lines
-        assert viability_for("python", prefix + "    x", "\n", trees=trees, memory=memory) is not None
-    assert memory.n_read_whole == 2
-
-
 def test_a_broken_left_side_is_read_once() -> None:
     memory, trees = LeftMemory(), TreeCache()
     n_read: list[int] = []

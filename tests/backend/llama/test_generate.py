@@ -92,10 +92,12 @@ def decode(
     n_max: int = 24,
     neighbours: tuple[str, ...] | None = None,
     grammar: UserGrammar | None = None,
+    names: tuple[str, ...] = (),
 ) -> tuple[str, list[int], Generation, FakeContext]:
     prefix, suffix = source.split("$0")
     hole = Constraint("python", prefix, suffix, share, grammar)
-    prompt = Prompt(PROMPT, (), StopRules(n_max, LineMode.SINGLE, (END,), neighbours=neighbours), hole)
+    rules = StopRules(n_max, LineMode.SINGLE, (END,), neighbours=neighbours)
+    prompt = Prompt(PROMPT, (), rules, hole, name_rests=names)
     trees = TreeCache()
     context = FakeContext(wishes)
     stream = Generation(
@@ -125,6 +127,23 @@ def test_the_next_candidate_comes_where_the_grammar_refuses_the_likeliest() -> N
     assert (stream.stats.n_rejected, stream.stats.stop_reason) == (1, StopReason.LINE_END)
     assert stream.stats.n_checked >= 4
     assert stream.stats.constraint_ms > 0
+
+
+def test_a_known_name_is_written_in_place_of_an_invented_one() -> None:
+    wishes = {b"": [b"b", b"foo"], b"b": [b"\n"], b"foo": [b"\n"], b"fooa": [b"\n"]}
+    assert decode(wishes)[0] == "b"
+    text, ways_back, _, context = decode(wishes, names=("foo", "list"))
+    assert (text, ways_back) == ("foo", [])
+    assert context.n_evaluated == 3, "the prompt's two tokens and the name: nothing is tried in vain"
+    assert decode(wishes, names=("fooa",))[0] == "foo", "which the model finds impossible behind `foo`"
+
+
+def test_where_the_grammar_refuses_all_known_names_the_others_are_left() -> None:
+    wishes = {b"": [b"(", b"foo"], b"(": [b")"], b"()": [b"\n"], b"foo": [b"\n"]}
+    text, _, stream, _ = decode(wishes, "x = (b)$0\n", names=("foo",))
+    assert text == "()"
+    assert stream.stats is not None
+    assert stream.stats.n_rejected == 1
 
 
 def test_switched_off_the_likeliest_is_written_and_only_the_end_is_judged() -> None:
