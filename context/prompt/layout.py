@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from fimble.context.prompt.fim import Family, Joint, Slot, Template
 from fimble.context.prompt.tokens import Part
@@ -46,8 +47,8 @@ def _arranged(
     for slot in template:
         if slot in texts:
             for part in texts[slot]:
+                # Nothing is kept longer than what stands before it.
                 stability = max(stability, part.stability) if part.text else stability
-                yield part
+                yield replace(part, stability=stability)
         else:
-            # A marker is kept as long as what stands before it.
             yield Part(family.marker(slot), stability, slot.value, is_marker=True)
