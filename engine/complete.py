@@ -281,7 +281,8 @@ class Engine:
                     await self._workspace.settle(asked)
         if not self._workspace or not self._config.completion.known_names:
             return await gather(asked, self._sources)
-        context, names = await asyncio.gather(gather(asked, self._sources), self._workspace.names(asked))
+        # One thread looks for all of them. The names are needed now; late chunks are those of the key before.
+        names, context = await asyncio.gather(self._workspace.names(asked), gather(asked, self._sources))
         return dataclasses.replace(context, names=names)
 
     def _known(self, request: CompletionRequest, route: Route) -> tuple[Answer, str] | None:
