@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Collection, Sequence
-from enum import Enum
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -20,13 +19,6 @@ from fimble.backend.decode.heal import PieceIndex
 _NAME = re.compile(rb"[A-Za-z0-9_$]*")
 # A known name is taken although the model finds another start this many times likelier.
 _MIN_LOG_RATIO = math.log(0.03)
-
-
-class Way(Enum):
-    """How the name goes on."""
-
-    FREE = "free"  # as the model likes
-    ASTRAY = "astray"  # to no known name that the model finds possible
 
 
 class KnownNames:
@@ -41,32 +33,23 @@ class KnownNames:
         self,
         logits: npt.NDArray[np.float32],
         allowed: npt.NDArray[np.int64] | None,
-        refused: Collection[int],
         written: bytes,
         owed: bytes,
-    ) -> npt.NDArray[np.int64] | Way:
-        """Tokens that lead to a known name, where the likeliest of `allowed` (None: of all) leads to none.
+    ) -> npt.NDArray[np.int64] | None:
+        """Tokens that lead to a known name, where the likeliest of `allowed` (None: of all) leads to none; else None.
 
-        `refused` ones are not to come again. `written` is the completion so far, `owed` what the next token must begin
-        with before anything new comes.
+        `written` is the completion so far, `owed` what the next token must begin with before anything new comes.
         """
         if not self._rests or _end_of_name(written) < len(written):
-            return Way.FREE
+            return None
+        best = int(logits.argmax()) if allowed is None else int(allowed[logits[allowed].argmax()])
         rests = [rest[len(written) :] for rest in self._rests if rest.startswith(written)]
-        if not rests:
-            return Way.FREE
-        least = _MIN_LOG_RATIO + float(logits.max() if allowed is None else logits[allowed].max())
-        left = logits.copy()
-        left[list(refused)] = -np.inf
-        best = int(left.argmax() if allowed is None else allowed[left[allowed].argmax()])
-        if leads(self._index.piece(best)[len(owed) :], rests):
-            return Way.FREE if left[best] >= least else Way.ASTRAY
+        if not rests or leads(self._index.piece(best)[len(owed) :], rests):
+            return None
         known = self._index.naming([owed + rest for rest in rests])
-        return known if known.size and left[known].max() >= least else Way.ASTRAY
-
-    def give_up(self) -> None:
-        """No known name is possible: another is written."""
-        self._rests = frozenset()
+        if not known.size or float(logits[known].max() - logits[best]) < _MIN_LOG_RATIO:
+            return None
+        return known
 
 
 def leads(new: bytes, rests: Sequence[bytes]) -> bool:

@@ -15,7 +15,7 @@ from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.ending import Ending
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.heal import Healer
-from fimble.backend.decode.names import KnownNames, Way
+from fimble.backend.decode.names import KnownNames
 from fimble.backend.decode.rethink import Rethinking, Step
 from fimble.backend.decode.stop import Verdict
 from fimble.backend.decode.text import Utf8Stream
@@ -31,19 +31,14 @@ _MIN_LOG_RATIO = math.log(0.02)
 _MAX_NARROW = 64
 # How often a completion may go back to an earlier token that led nowhere.
 _MAX_WAYS_BACK = 3
-# How often other beginnings of the name at the cursor are tried.
-_MAX_ASTRAY = 3
 
 
 @dataclass(frozen=True, slots=True)
 class _Back:
-    """The last `n_tokens` do not lead on: at the place of the first of them `token` must not come again.
-
-    None: whatever was refused there may come again.
-    """
+    """The last `n_tokens` do not lead on: at the place of the first of them `token` must not come again."""
 
     n_tokens: int
-    token: TokenId | None
+    token: TokenId
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +80,6 @@ class Generation:
         self._n_chars_to_take_back = 0
         self._refused: dict[int, set[TokenId]] = {}
         self._n_ways_back = 0
-        self._n_astray = 0
         self._last_is_judged = True
         self._names = KnownNames(prompt.name_rests, model.piece_index)
         self._rethinking = Rethinking(prompt.stop, prompt.constraint, guard)
@@ -171,13 +165,9 @@ class Generation:
             if n_written := place - self._order_span.start:
                 return _Back(n_written, self._written[-n_written])
             self._ordered, self._order_span, self._refused[place] = [], range(0), {token}
-        next_bytes = self._constraint.next_bytes() if self._constraint else None
-        allowed = self._allowed(next_bytes)
-        naming = self._naming(allowed)
-        if isinstance(naming, _Back):
-            return naming
-        choices = self._candidates(allowed, naming)
         refused = self._refused.get(place, ())
+        next_bytes = self._constraint.next_bytes() if self._constraint else None
+        choices = self._candidates(next_bytes, is_first_try=not refused)
         # Among the few that a narrow grammar leaves, an unlikely one may be the only right one.
         max_tried, min_log_ratio = (_MAX_CANDIDATES, _MIN_LOG_RATIO) if next_bytes is None else (_MAX_NARROW, -math.inf)
         n_tried, least = 0, -math.inf
@@ -204,32 +194,10 @@ class Generation:
             n_tried += 1
         return _Back(1, self._written[-1] if self._written else self._tokens[-1])
 
-    def _naming(self, allowed: npt.NDArray[np.int64] | None) -> npt.NDArray[np.int64] | _Back | None:
-        """Tokens that lead to a known name, where these must be told; or how far to go back to lead to one."""
-        refused = self._refused.get(len(self._written), ())
-        way = self._names.narrow(self._context.logits(), allowed, refused, self._new, self._healer.owed)
-        if not isinstance(way, Way):
-            return way
-        if way is Way.FREE:
-            return None
-        n_written = len(self._written)
-        self._n_astray += 1
-        if n_written and self._n_astray <= _MAX_ASTRAY:
-            self._n_ways_back -= 1  # what is tried for the name's sake is not held against the completion
-            return _Back(1, self._written[-1])
-        # What the model would have written without names.
-        self._names.give_up()
-        if n_written:
-            self._n_ways_back -= 1
-            return _Back(n_written, None)
-        self._refused.pop(0, None)
-        return None
-
-    def _candidates(
-        self, allowed: npt.NDArray[np.int64] | None, naming: npt.NDArray[np.int64] | None
-    ) -> Iterator[sampler.Choice]:
-        """Tokens that may come next, likeliest first; of these, those of `naming` before the others."""
-        logits = self._context.logits()
+    def _candidates(self, next_bytes: Sequence[int] | None, *, is_first_try: bool) -> Iterator[sampler.Choice]:
+        """Tokens that may come next, likeliest first; where a known name is better, those that lead to one before."""
+        logits, allowed = self._context.logits(), self._allowed(next_bytes)
+        naming = self._names.narrow(logits, allowed, self._new, self._healer.owed) if is_first_try else None
         if naming is not None:
             yield from sampler.candidates(logits, naming)
         yield from sampler.candidates(logits, allowed)
@@ -313,7 +281,7 @@ class Generation:
             self._refused[n_kept] = {self._written[n_kept]}
             self._order_span = range(0)
         else:
-            self._refuse(n_kept, back.token)
+            self._refused.setdefault(n_kept, set()).add(back.token)
         n_tokens = len(self._written) - n_kept
         self._n_chars_to_take_back += sum(len(step.text) for step in self._steps[n_kept:])
         if self._constraint:
@@ -329,12 +297,6 @@ class Generation:
         self._context.cut(seq, len(tokens) - 1)
         self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
         return n_tokens
-
-    def _refuse(self, place: int, token: TokenId | None) -> None:
-        if token is None:
-            self._refused.pop(place, None)
-        else:
-            self._refused.setdefault(place, set()).add(token)
 
     def _is_out_of_time(self, started: float, prompt_ms: float) -> bool:
         """Whether the time box is over. Reading a long prompt may take all of it on a busy machine; then a share of it

@@ -8,28 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fimble.backend.decode.heal import PieceIndex
-from fimble.backend.decode.names import KnownNames, Way, leads
+from fimble.backend.decode.names import KnownNames, leads
 
 PIECES = [b"get", b"getJ", b"Job", b"(", b"list", b".get", b".", b"getJob(", b"getJobs", b"set"]
 PIECE = st.text("ab_(", max_size=4).map(str.encode)
 
 
 def chosen(
-    names: list[str],
-    written: bytes = b"",
-    owed: bytes = b"",
-    allowed: list[int] | None = None,
-    refused: tuple[bytes, ...] = (),
-    **likely: float,
-) -> list[bytes] | Way:
+    names: list[str], written: bytes = b"", owed: bytes = b"", allowed: list[int] | None = None, **likely: float
+) -> list[bytes] | None:
     """What is left to choose from when the pieces are as likely as said, all others much less."""
     logits = np.full(len(PIECES), -100.0, dtype=np.float32)
     for piece, log in likely.items():
         logits[PIECES.index(piece.replace("DOT", ".").replace("CALL", "(").encode())] = log
     among = None if allowed is None else np.array(allowed)
-    not_again = {PIECES.index(piece) for piece in refused}
-    found = KnownNames(names, PieceIndex(PIECES)).narrow(logits, among, not_again, written, owed)
-    return found if isinstance(found, Way) else sorted(PIECES[token] for token in found.tolist())
+    found = KnownNames(names, PieceIndex(PIECES)).narrow(logits, among, written, owed)
+    return None if found is None else sorted(PIECES[token] for token in found.tolist())
 
 
 def test_a_name_that_is_known_is_preferred_to_a_likelier_one_that_is_not() -> None:
@@ -37,23 +31,16 @@ def test_a_name_that_is_known_is_preferred_to_a_likelier_one_that_is_not() -> No
 
 
 def test_a_known_name_that_the_model_finds_impossible_is_not_forced() -> None:
-    assert chosen(["getJob"], list=0.0, get=-9.0) is Way.ASTRAY
+    assert chosen(["getJob"], list=0.0, get=-9.0) is None
 
 
 def test_where_the_model_knows_it_is_left_alone() -> None:
-    assert chosen(["getJob"], get=0.0, list=-1.0) is Way.FREE
+    assert chosen(["getJob"], get=0.0, list=-1.0) is None
 
 
 def test_a_name_may_not_end_before_it_is_whole() -> None:
     assert chosen(["getJob"], b"get", CALL=0.0, Job=-2.0) == [b"Job"]
-    assert chosen(["get", "getJob"], b"get", CALL=0.0, Job=-2.0) is Way.FREE
-
-
-def test_what_led_astray_before_is_not_looked_at_again() -> None:
-    assert chosen(["getJob", "list"], get=0.0, list=-1.0) is Way.FREE
-    assert chosen(["getJob", "list"], refused=(b"get",), get=0.0, list=-1.0) is Way.FREE, "list leads to a name, too"
-    assert chosen(["getJob"], refused=(b"get",), get=0.0, list=-1.0, getJ=-2.0) == [b"get", b"getJ", b"getJob("]
-    assert chosen(["getJob"], refused=(b"get",), get=0.0, list=-7.0, getJ=-8.0) is Way.ASTRAY
+    assert chosen(["get", "getJob"], b"get", CALL=0.0, Job=-2.0) is None
 
 
 def test_a_name_may_not_go_on_beyond_a_known_one() -> None:
@@ -61,16 +48,16 @@ def test_a_name_may_not_go_on_beyond_a_known_one() -> None:
 
 
 def test_behind_the_name_nothing_is_narrowed() -> None:
-    assert chosen(["getJob"], b"getJob(", list=0.0, get=-1.0) is Way.FREE
+    assert chosen(["getJob"], b"getJob(", list=0.0, get=-1.0) is None
 
 
 def test_the_bytes_that_healing_owes_come_before_the_name() -> None:
-    assert chosen(["getJob"], b"", b".", allowed=[5, 6], DOT=0.0, **{"DOTget": -1.0}) is Way.FREE
+    assert chosen(["getJob"], b"", b".", allowed=[5, 6], DOT=0.0, **{"DOTget": -1.0}) is None
     assert chosen(["list"], b"", b".", allowed=[5, 6], **{"DOTget": 0.0, "DOT": -1.0}) == [b"."]
 
 
 def test_without_names_nothing_is_known() -> None:
-    assert chosen([], list=0.0) is Way.FREE
+    assert chosen([], list=0.0) is None
 
 
 @pytest.mark.parametrize(
