@@ -52,8 +52,6 @@ _PSM: Template = (Slot.CHUNKS, Slot.PRE, Slot.PREFIX, Slot.SUF, Slot.SUFFIX, Slo
 _PSM_CHUNKS_INSIDE: Template = (Slot.PRE, Slot.CHUNKS, Slot.PREFIX, Slot.SUF, Slot.SUFFIX, Slot.MID)
 # The second SPM form of "Efficient Training of Language Models to Fill in the Middle" (arXiv 2207.14255, section 3).
 _SUFFIX_FIRST: Template = (Slot.CHUNKS, Slot.PRE, Slot.SUF, Slot.SUFFIX, Slot.MID, Slot.PREFIX)
-# Where what stands before the middle marker is hardly looked at: code from elsewhere as the beginning of the prefix.
-_SUFFIX_FIRST_CHUNKS_INSIDE: Template = (Slot.PRE, Slot.SUF, Slot.SUFFIX, Slot.MID, Slot.CHUNKS, Slot.PREFIX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +122,9 @@ FAMILIES: tuple[Family, ...] = (
         suffix_marker="<|fim_suffix|>",
         middle_marker="<|fim_middle|>",
         architectures=("qwen2", "qwen2moe", "qwen3moe"),
-        # No `files`: the 0.5B instruct uses code from elsewhere where it stands under path comments at the head of the
-        # prefix, and hardly where it stands under the family's own file markers before all others (docs/LOG.md).
-        stop_markers=(
-            *("<|endoftext|>", "<|fim_pad|>", "<|repo_name|>", "<|file_sep|>"),
-            *("<|im_start|>", "<|im_end|>"),
-        ),
-        layouts={Layout.PSM: _PSM_CHUNKS_INSIDE, Layout.SUFFIX_FIRST: _SUFFIX_FIRST_CHUNKS_INSIDE},
+        files=FileFormat(repo_marker="<|repo_name|>", file_marker="<|file_sep|>"),
+        stop_markers=("<|endoftext|>", "<|fim_pad|>", "<|im_start|>", "<|im_end|>"),
+        layouts={Layout.PSM: _PSM, Layout.SUFFIX_FIRST: _SUFFIX_FIRST},
         # Measured on the 0.5B instruct: 0.68 exact first lines against 0.48, and typing only appends tokens.
         default_layout=Layout.SUFFIX_FIRST,
     ),

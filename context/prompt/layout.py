@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 
 from fimble.context.prompt.fim import Family, Joint, Slot, Template
 from fimble.context.prompt.tokens import Part
@@ -47,8 +46,8 @@ def _arranged(
     for slot in template:
         if slot in texts:
             for part in texts[slot]:
-                # Nothing is kept longer than what stands before it.
                 stability = max(stability, part.stability) if part.text else stability
-                yield replace(part, stability=stability)
+                yield part
         else:
+            # A marker is kept as long as what stands before it.
             yield Part(family.marker(slot), stability, slot.value, is_marker=True)
