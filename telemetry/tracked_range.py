@@ -52,14 +52,17 @@ class TrackedRange:
         elif self._is_within(edit):
             head, tail = edit.start - self.start, edit.end - self.start
             self._bytes = self._bytes[:head] + _encode(edit.new) + self._bytes[tail:]
-        elif len(edit.old) == len(edit.new):
-            for part in self._split(edit):
+        elif len(edit.old) == len(edit.new) and (parts := self._split(edit)) != [edit]:
+            for part in parts:
                 self._apply_part(part)
         else:
             self._cut(edit)
 
     def _split(self, edit: TextEdit) -> list[TextEdit]:
-        """A replacement across our ends, character by character, as parts before, within and behind; last one first."""
+        """A replacement across our ends, character by character, as parts before, within and behind; last one first.
+
+        The edit itself where an end lies within a character: a client out of step can put it there.
+        """
         old = _encode(edit.old)
         n_before = len(_decode(old[: max(0, self.start - edit.start)]))
         n_until_end = len(_decode(old[: max(0, self.end - edit.start)]))

@@ -104,3 +104,16 @@ def test_an_edit_that_cuts_a_character_in_two_does_not_raise() -> None:
     tracked.apply(TextEdit(ByteOffset(2), "x", ""))  # a client out of step with its own text
     assert tracked.text.startswith("a")
     assert tracked.text.endswith("b")
+
+
+@given(
+    st.integers(0, 8),
+    st.text("aé漢😀", min_size=1, max_size=4),
+    st.integers(0, 8),
+    st.text("aé漢😀", max_size=4),
+    st.text("aé漢😀", max_size=4),
+)
+def test_no_edit_is_followed_for_ever(at: int, text: str, start: int, old: str, new: str) -> None:
+    followed = TrackedRange(ByteOffset(at), text)
+    followed.apply(TextEdit(ByteOffset(start), old, new))
+    assert followed.end - followed.start == n_bytes(followed.text) or "\ufffd" in followed.text
