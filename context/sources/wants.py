@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from functools import cached_property
 from itertools import islice
 
 from fimble.context.sources.bindings import Binding, bound_of, last_bindings
@@ -69,8 +70,12 @@ class Finder:
         """Names are looked up in `symbols`."""
         self._around = around
         self._symbols = symbols
-        self._bindings = last_bindings(around.language.name, around.before)
         self._own_members: dict[str, Found] | None = None
+
+    @cached_property
+    def _bindings(self) -> dict[str, Binding]:
+        """What names were last bound to: read from all the text before the cursor, where a name is to be resolved."""
+        return last_bindings(self._around.language.name, self._around.before)
 
     def focus(self) -> list[Want]:
         """What the cursor's own line asks for: the receiver's members, the callee, the object being written."""
