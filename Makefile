@@ -27,12 +27,16 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 
+# GCC 12 and older take the configuration of AMX tiles for a dead store (ggml-org/llama.cpp pull request 26954), and the
+# model process dies of an illegal instruction on processors that have AMX.
+AMX_KEPT := -fno-tree-dse -fno-dse
+
 # llama.cpp is built here once, from the package's source, for this machine's CPU; no tool is built that is not used.
 $(VENV)/llama: | $(BIN)/python
 	mkdir -p $(CACHE)/sdist
 	test -f $(SDIST) || $(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(CACHE)/sdist llama-cpp-python==$(LLAMA)
 	@echo "Building llama.cpp (about 4 minutes on 2 cores) ..."
-	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) $(SDIST)
+	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" CXXFLAGS="$(AMX_KEPT) $(CXXFLAGS)" $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) $(SDIST)
 	$(BIN)/python -m pip install --quiet $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
 	touch $@
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--backend", "backends", type=click.Choice(get_args(BackendName)), multiple=True, help="Default: both.")
 @click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
+@click.option("--missing", is_flag=True, help="Score only sets of which there are no scores, of whatever commit.")
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
 @click.option(
     "--only",
@@ -39,6 +40,7 @@ def bench(
     backends: tuple[BackendName, ...],
     baselines: Path,
     page: Path,
+    missing: bool,
     render_only: bool,
     only: str | None,
 ) -> None:
@@ -61,7 +63,7 @@ def bench(
         _measure_growth(settings, baselines, pictures)
     else:
         if only != "replay":
-            _score_sets(table, names, settings, baselines, pictures)
+            _score_sets(table, names, model_id, baselines, pictures, only_missing=missing)
         if only != "sets":
             _type_traces(table, names, settings, baselines, pictures)
     _write_page(table_name, baselines, page, pictures)
@@ -69,29 +71,32 @@ def bench(
 
 
 def _score_sets(
-    table: Table, names: tuple[BackendName, ...], settings: Settings, baselines: Path, pictures: Path
+    table: Table,
+    names: tuple[BackendName, ...],
+    model_id: str | None,
+    baselines: Path,
+    pictures: Path,
+    *,
+    only_missing: bool,
 ) -> None:
     from fimble.evaluation import bench as standard
     from fimble.evaluation.plots import plot_runs
-    from fimble.evaluation.results import Run
+    from fimble.evaluation.results import joined
+    from fimble.evaluation.targets import open_subjects
 
-    n_records = sum(len(one.records) for one in standard.select(table.selections(standard.data_folder())))
-    weights = weights_name(settings)
-    runs: dict[str, Run] = {}
-    for name in names:
-        with progress_bar(n_records) as advance:
-            runs[name] = asyncio.run(
-                standard.score_backend(
-                    table,
-                    name,
-                    settings,
-                    weights,
-                    baselines,
-                    _opener(name, settings),
-                    lambda result, advance=advance: advance(result.set_name),
-                )
-            )
-    plot_runs(runs, pictures)
+    settings = settings_for(model_id)
+    unchecked = settings_for(model_id, {"completion.check_syntax": False})
+    answerers: dict[BackendName, list[standard.Answerer]] = {
+        "fimble": [standard.Answerer("fimble", settings), standard.Answerer(standard.UNCHECKED, unchecked)],
+        "llama-server": [standard.Answerer("llama-server", settings)],
+    }
+    asked: dict[BackendName, list[standard.Answerer]] = {name: answerers[name] for name in names}
+    left = standard.left_to_score(table, asked, weights_name(settings), baselines, only_missing=only_missing)
+    with progress_bar(sum(len(one.chosen.records) * len(one.answerers) for one in left)) as advance:
+        for one in left:
+            subjects = open_subjects(one.backend, [each.settings for each in one.answerers], model_finder(settings))
+            asyncio.run(standard.score(one, table, baselines, subjects, lambda result: advance(result.set_name)))
+    plot_runs({run.name: run for run in joined(standard.kept_runs(baselines, table))}, pictures)
 
 
 def _type_traces(
@@ -149,12 +154,10 @@ def _write_page(table_name: str, baselines: Path, page: Path, pictures: Path) ->
     from fimble.evaluation import growth
     from fimble.evaluation.render import benchmarks_page
     from fimble.evaluation.replay_summary import load_replay
-    from fimble.evaluation.results import load_run, write_atomically
-    from fimble.evaluation.targets import BACKENDS
+    from fimble.evaluation.results import write_atomically
 
     table = standard.TABLES[table_name]
-    paths = [standard.run_path(baselines, table, name) for name in BACKENDS]
-    runs = [load_run(path) for path in paths if path.exists()]
+    runs = standard.kept_runs(baselines, table)
     replay_file = standard.replay_path(baselines, table)
     replay_config, summaries = load_replay(replay_file) if replay_file.exists() else (None, [])
     growth_file = baselines / "growth.json"

@@ -214,7 +214,10 @@ def _probe(module: str, arguments: list[str]) -> dict[str, Any]:
     if done.returncode < 0:
         raise FimbleError(
             f"llama.cpp died of signal {-done.returncode}: most likely it was built for another CPU.",
-            mend="Rebuild it here: pip install --force-reinstall --no-binary llama-cpp-python llama-cpp-python",
+            # The flags: ggml-org/llama.cpp pull request 26954, as in the Makefile.
+            mend="Rebuild it here: CXXFLAGS='-fno-tree-dse -fno-dse' pip install --force-reinstall --no-deps"
+            " --no-binary llama-cpp-python llama-cpp-python (the flags keep GCC 12 and older from miscompiling it for"
+            " processors with AMX).",
         )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]

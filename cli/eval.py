@@ -147,7 +147,7 @@ def changed_options(pairs: Sequence[str]) -> dict[str, str]:
     return changed
 
 
-def settings_for(model_id: str | None, changed: Mapping[str, str] | None = None) -> Settings:
+def settings_for(model_id: str | None, changed: Mapping[str, object] | None = None) -> Settings:
     """The user's settings with another model, problems told; nothing of one measurement is on disk for the next."""
     given = {"host.kv_disk_mb": 0, **({"model.id": model_id} if model_id else {}), **(changed or {})}
     settings = load_settings([Layer("command line", given)])

@@ -1,12 +1,13 @@
 """The standard table: the same sets, sample and traces every time, fimble beside the peer, kept as baselines.
 
-`SMALL` takes minutes and shows a regression; `FULL` is what docs/benchmarks.md quotes.
+`SMALL` takes minutes and shows a regression; `FULL` is what docs/benchmarks.md quotes. Every set has a file for each of
+the answerers, so that a table of hours is made, and committed, set by set.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,8 +19,8 @@ from fimble.evaluation import machine
 from fimble.evaluation.records import sample
 from fimble.evaluation.replay import TraceReplay, replay_trace
 from fimble.evaluation.replay_summary import ReplaySummary, save_replay, summarise
-from fimble.evaluation.results import RecordResult, Run, without_answers
-from fimble.evaluation.session import Selection, finished_run, run_config, run_selected, select
+from fimble.evaluation.results import RecordResult, Run, load_run, without_answers
+from fimble.evaluation.session import Arm, SelectedSet, Selection, finished_run, run_arms, run_config, select
 from fimble.evaluation.targets import BackendName, Subject, cpu_seconds
 from fimble.evaluation.traces import Trace, read_traces
 
@@ -27,19 +28,25 @@ DATA_VARIABLE = "FIMBLE_DATA"
 _SEED = 20261121
 
 
+UNCHECKED = "fimble, no grammar"
+"""What fimble is called in the table with `completion.check_syntax` off."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """How much of each set and how many traces; `None` takes all there is."""
+    """How many records of each set, and how many traces. The peer's records are among fimble's."""
 
     name: str
     n_records: int
+    n_peer_records: int
     n_traces: int
 
-    def selections(self, data: Path) -> list[Selection]:
-        """The records of this table."""
+    def selections(self, data: Path, backend: BackendName = "fimble") -> list[Selection]:
+        """The records of this table that a backend is asked."""
+        n_records = self.n_records if backend == "fimble" else self.n_peer_records
 
         def choose(name: str, languages: tuple[str, ...] = (), part: str | None = None) -> Selection:
-            return Selection(data / f"{name}.jsonl.gz", self.n_records, _SEED, languages, part)
+            return Selection(data / f"{name}.jsonl.gz", n_records, _SEED, languages, part)
 
         return [
             choose("humaneval_single"),
@@ -57,8 +64,8 @@ class Table:
         return sample(read_traces(data / "traces.jsonl.gz"), limit=self.n_traces, seed=_SEED)
 
 
-SMALL = Table("small", n_records=18, n_traces=2)
-FULL = Table("full", n_records=150, n_traces=8)
+SMALL = Table("small", n_records=18, n_peer_records=18, n_traces=2)
+FULL = Table("full", n_records=200, n_peer_records=150, n_traces=8)
 TABLES = {table.name: table for table in (SMALL, FULL)}
 
 
@@ -77,9 +84,24 @@ def data_folder() -> Path:
     return folder
 
 
-def run_path(folder: Path, table: Table, backend: str) -> Path:
-    """Where a table's scores of one backend are kept."""
-    return folder / f"{table.name}-{backend}.json"
+@dataclass(frozen=True, slots=True)
+class Answerer:
+    """One row of the table: a backend with its settings, and the file that its scores of a set are kept in."""
+
+    name: str
+    settings: Settings
+
+    def run_path(self, folder: Path, table: Table, set_name: str) -> Path:
+        """Where the scores are kept."""
+        return folder / f"{table.name}-{set_name}-{self.name.replace(', ', '-').replace(' ', '-')}.json"
+
+
+def kept_runs(folder: Path, table: Table) -> list[Run]:
+    """All scores there are of a table, fimble's of every set first."""
+    runs = [
+        load_run(path) for path in sorted(folder.glob(f"{table.name}-*.json")) if path != replay_path(folder, table)
+    ]
+    return sorted(runs, key=lambda run: (run.name == "llama-server", run.name))
 
 
 def replay_path(folder: Path, table: Table) -> Path:
@@ -87,28 +109,68 @@ def replay_path(folder: Path, table: Table) -> Path:
     return folder / f"{table.name}-replay.json"
 
 
-async def score_backend(
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What is left to do of one set with one backend: its answerers share a model, and read each record once."""
+
+    backend: BackendName
+    chosen: SelectedSet
+    answerers: tuple[Answerer, ...]
+    configs: tuple[dict[str, Any], ...]
+
+
+def left_to_score(
     table: Table,
-    backend: BackendName,
-    settings: Settings,
+    answerers: Mapping[BackendName, Sequence[Answerer]],
     weights: str,
     folder: Path,
-    open_it: Callable[[], AbstractAsyncContextManager[Subject]],
-    on_result: Callable[[RecordResult], None],
-) -> Run:
-    """Score one backend on the table's records, going on where an earlier run was stopped.
+    *,
+    only_missing: bool,
+) -> list[Scoring]:
+    """The sets that are not scored yet by this program with these settings, both backends of a set together.
+
+    With `only_missing` the scores of another program, or with other settings, will do: a table of hours is made in
+    pieces, and says of each piece by which commit it was made.
 
     Raises:
-        FimbleError: a set, the model or the peer is missing or broken.
+        InputError: a set is missing or broken.
     """
-    selections = table.selections(data_folder())
-    chosen = select(selections)
-    config = run_config(selections, chosen, backend, settings, weights)
-    path = run_path(folder, table, backend)
-    if finished := finished_run(path, config):
-        return finished
-    async with open_it() as subject:
-        return await run_selected(chosen, config, subject, path, on_result, keep=without_answers)
+    left: list[Scoring] = []
+    for backend, of_backend in answerers.items():
+        for selection in table.selections(data_folder(), backend):
+            chosen = select([selection])
+            configs = [
+                {**run_config([selection], chosen, backend, one.settings, weights), "name": one.name}
+                for one in of_backend
+            ]
+            paths = [one.run_path(folder, table, chosen[0].name) for one in of_backend]
+            if not all(
+                path.exists() if only_missing else finished_run(path, config)
+                for path, config in zip(paths, configs, strict=True)
+            ):
+                left.append(Scoring(backend, chosen[0], tuple(of_backend), tuple(configs)))
+    order = [selection.path.name.removesuffix(".jsonl.gz") for selection in table.selections(data_folder())]
+    return sorted(left, key=lambda scoring: order.index(scoring.chosen.name))
+
+
+async def score(
+    scoring: Scoring,
+    table: Table,
+    folder: Path,
+    open_them: AbstractAsyncContextManager[Sequence[Subject]],
+    on_result: Callable[[RecordResult], None],
+) -> None:
+    """Score one set with one backend, going on where an earlier run was stopped.
+
+    Raises:
+        FimbleError: the model or the peer is missing or broken.
+    """
+    async with open_them as subjects:
+        arms = [
+            Arm(config, subject, one.run_path(folder, table, scoring.chosen.name))
+            for one, config, subject in zip(scoring.answerers, scoring.configs, subjects, strict=True)
+        ]
+        await run_arms([scoring.chosen], arms, on_result, keep=without_answers)
 
 
 async def replay_backends(

@@ -39,7 +39,11 @@ METRICS = (
         Kind.RATE,
         "the answer adds a syntax error (tree-sitter, and Python's indentation); less is better",
     ),
-    Metric("adds_error_compiler", Kind.RATE, "the same by ast.parse or node --check, where there is one"),
+    Metric(
+        "adds_error_compiler",
+        Kind.RATE,
+        "the same by the language's own parser, where one is found (docs/evaluation.md)",
+    ),
     Metric("overlap", Kind.RATE, "the answer repeats what follows the cursor, or doubles its bracket; less is better"),
     Metric("pass_at_1", Kind.RATE, "the tests pass with the answer in the hole"),
     Metric("em_bigcode", Kind.RATE, "SantaCoder FIM, bigcode's scorer: the whole answer equals the middle, no strip"),

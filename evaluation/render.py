@@ -11,7 +11,7 @@ from fimble.evaluation.metrics import BY_NAME
 from fimble.evaluation.plots import GROWTH_LABELS
 from fimble.evaluation.replay_summary import ReplaySummary, summary_lines
 from fimble.evaluation.report import counted, interval
-from fimble.evaluation.results import Run
+from fimble.evaluation.results import Run, joined
 from fimble.evaluation.sets import WHOLE
 from fimble.evaluation.summary import ALL_LANGUAGES, Comparison, Row, compare, rows
 
@@ -25,7 +25,7 @@ _SHOWN = {
     "cceval": ("em_cceval", "es_cceval", "id_f1_cceval", "em"),
 }
 _SHOWN_OTHERWISE = ("em", "em_first_line", "es", "parse_ok")
-_COMPARED = ("em_first_line", "pass_at_1", "empty")
+_COMPARED = ("em", "em_first_line", "pass_at_1", "adds_error", "adds_error_compiler", "overlap", "empty")
 
 
 def benchmarks_page(
@@ -36,15 +36,17 @@ def benchmarks_page(
     plots: Sequence[str],
     command: str,
 ) -> str:
-    """The whole page. The first run is the one the others are compared with."""
+    """The whole page. The first run's name is the one that the others are compared with."""
     parts = ["# Benchmarks", _HEAD.format(command=command)]
     if runs:
-        parts += ["## How the numbers were made", _made(runs)]
-        parts += ["## Scores", *_scores(runs)]
-        parts += ["## By language", _by_language(runs)]
-        if len(runs) > 1:
-            parts += ["## Differences, record by record", _difference_tables(runs)]
-        parts += ["## Cost of one answer", _cost(runs)]
+        whole = joined(runs)
+        parts += ["## Scores", *_scores(whole)]
+        parts += ["## By language", _by_language(whole)]
+        parts += ["## Defects of what was shown", _defects(whole)]
+        if len(whole) > 1:
+            parts += ["## Differences, record by record", _difference_tables(whole)]
+        parts += ["## Cost of one answer", _cost(whole)]
+        parts += ["## How the scores were made", _made(runs)]
     if summaries:
         parts += ["## Replay", _replay(replay_config or {}, summaries)]
     if grown:
@@ -71,27 +73,29 @@ _CAVEATS = """\
 
 
 def _made(runs: Sequence[Run]) -> str:
-    lines = ["| | " + " | ".join(run.config["backend"] for run in runs) + " |", "|---" * (len(runs) + 1) + "|"]
-
-    def line(name: str, values: Sequence[object]) -> None:
-        lines.append(f"| {name} | " + " | ".join(str(value) for value in values) + " |")
-
-    line("model", [run.config["model"] for run in runs])
-    line("weights (file: bytes)", [run.config["weights"] for run in runs])
-    line("commit", [run.machine.get("commit", "") for run in runs])
-    line("finished", [run.finished for run in runs])
-    for name in ("cpu", "n_cores_usable", "memory_gib", "system", "python", "load_1min"):
-        line(name, [run.machine.get(name, "") for run in runs])
-    line(
-        "versions",
-        [", ".join(f"{name} {version}" for name, version in run.machine["versions"].items()) for run in runs],
-    )
+    machines = {
+        f"{run.machine['cpu']}, {run.machine['n_cores_usable']} cores, {run.machine['memory_gib']} GiB,"
+        f" {run.machine['system']}, Python {run.machine['python']};"
+        f" {', '.join(f'{name} {version}' for name, version in run.machine['versions'].items())};"
+        f" {run.config['model']} ({run.config['weights']} bytes)"
+        for run in runs
+    }
+    lines = [
+        *(f"{made}." for made in sorted(machines)),
+        "",
+        "| set | | n | commit | finished | load then |",
+        "|---" * 6 + "|",
+    ]
+    for run in sorted(runs, key=lambda run: run.sets[0].name):
+        names = ", ".join(info.name for info in run.sets)
+        cells = (names, run.name, len(run.results), run.machine["commit"], run.finished, run.machine["load_1min"])
+        lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return "\n".join(lines)
 
 
 def _scores(runs: Sequence[Run]) -> list[str]:
     tables: list[str] = []
-    by_run = {run.config["backend"]: rows(run.results) for run in runs}
+    by_run = {run.name: rows(run.results) for run in runs}
     for set_name in dict.fromkeys(info.name for run in runs for info in run.sets):
         shown = _SHOWN.get(set_name, _SHOWN_OTHERWISE)
         lines = [
@@ -125,11 +129,28 @@ def _is_telling(row: Row, of_run: Sequence[Row]) -> bool:
 
 def _by_language(runs: Sequence[Run]) -> str:
     lines = ["| set | language | | n | em_first_line | em | pass_at_1 | parse_ok |", "|---" * 8 + "|"]
-    made = [(run.config["backend"], row) for run in runs for row in rows(run.results) if row.language != ALL_LANGUAGES]
+    made = [(run.name, row) for run in runs for row in rows(run.results) if row.language != ALL_LANGUAGES]
     for backend, row in sorted(made, key=lambda item: (item[1].set_name, item[1].language)):
         names = ("em_first_line", "em", "pass_at_1", "parse_ok")
         cells = " | ".join(interval(row.metrics.get(name)) for name in names)
         lines.append(f"| {row.set_name} | {row.language} | {backend} | {row.n} | {cells} |")
+    return "\n".join(lines)
+
+
+def _defects(runs: Sequence[Run]) -> str:
+    names = ("adds_error", "adds_error_compiler", "overlap")
+    lines = [
+        *(f"- `{name}`: {BY_NAME[name].doc}" for name in names),
+        "",
+        f"| set | | {' | '.join(names)} | pieces that the grammar refused | judging, % of writing, median |",
+        "|---" * (len(names) + 4) + "|",
+    ]
+    made = [(run.name, row) for run in runs for row in rows(run.results) if row.language == ALL_LANGUAGES]
+    for name, row in sorted(made, key=lambda item: item[1].set_name):
+        if row.part == WHOLE:
+            cells = [interval(row.metrics.get(metric)) for metric in names]
+            judging = f"{row.constraint_percent.value:.1f}" if row.constraint_percent else ""
+            lines.append(f"| {row.set_name} | {name} | {' | '.join(cells)} | {row.n_refused_pieces} | {judging} |")
     return "\n".join(lines)
 
 
@@ -138,7 +159,7 @@ def _difference_tables(runs: Sequence[Run]) -> str:
     lines: list[str] = []
     for old in runs[1:]:
         lines += [
-            f"{new.config['backend']} minus {old.config['backend']} over the same records; p: exact McNemar test.",
+            f"{new.name} minus {old.name}, over the same records; p: exact McNemar test.",
             "",
             "| set | metric | difference | higher | lower | p | n |",
             "|---" * 7 + "|",
@@ -162,7 +183,7 @@ def _cost(runs: Sequence[Run]) -> str:
         "| set | | ms, median | ms, p90 | prompt tokens | tokens evaluated | tokens written |",
         "|---" * 7 + "|",
     ]
-    made = [(run.config["backend"], row) for run in runs for row in rows(run.results)]
+    made = [(run.name, row) for run in runs for row in rows(run.results)]
     for backend, row in made:
         if row.part != WHOLE or row.language != ALL_LANGUAGES:
             continue

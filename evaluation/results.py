@@ -73,9 +73,14 @@ class Run:
     results: tuple[RecordResult, ...] = field(default=())
 
     @property
+    def name(self) -> str:
+        """What a table of one model calls it."""
+        return str(self.config.get("name", self.config["backend"]))
+
+    @property
     def label(self) -> str:
-        """What a table calls it."""
-        return f"{self.config['backend']} {self.config['model']}"
+        """What a table of several models calls it."""
+        return f"{self.name} {self.config['model']}"
 
 
 def config_hash(config: Mapping[str, object]) -> str:
@@ -201,6 +206,19 @@ class Partial:
             self.results[result.set_name, result.record_id] = result
         if len(whole) != len(lines):
             write_atomically(path, "".join(whole))
+
+
+def joined(runs: Sequence[Run]) -> list[Run]:
+    """Runs of one name as one, for tables; how each was made is left to the parts."""
+    by_name: dict[str, Run] = {}
+    for run in runs:
+        known = by_name.get(run.name)
+        by_name[run.name] = (
+            run
+            if known is None
+            else dataclasses.replace(known, sets=(*known.sets, *run.sets), results=(*known.results, *run.results))
+        )
+    return list(by_name.values())
 
 
 def without_answers(results: Sequence[RecordResult]) -> tuple[RecordResult, ...]:

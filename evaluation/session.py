@@ -145,20 +145,6 @@ class Arm:
     json_path: Path | None
 
 
-async def run_selected(
-    chosen: Sequence[SelectedSet],
-    config: dict[str, Any],
-    subject: Subject,
-    json_path: Path | None,
-    on_result: Callable[[RecordResult], None],
-    *,
-    keep: Callable[[Sequence[RecordResult]], tuple[RecordResult, ...]] = tuple,
-) -> Run:
-    """One arm alone, as `run_arms` runs several."""
-    (run,) = await run_arms(chosen, [Arm(config, subject, json_path)], on_result, keep=keep)
-    return run
-
-
 async def run_arms(
     chosen: Sequence[SelectedSet],
     arms: Sequence[Arm],

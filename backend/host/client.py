@@ -270,6 +270,8 @@ class _Link:
             return ""
         if code == -signal.SIGKILL:
             return " It was killed (signal 9): by someone, or by the system when memory ran out."
+        if code == -signal.SIGILL:
+            return " It was ended by SIGILL: llama.cpp was not built for this processor; `fimble doctor` has the mend."
         if code < 0:
             return f" It was ended by {signal.Signals(-code).name}."
         return f" It exited with code {code}: {launch.log_tail(self._places)}"

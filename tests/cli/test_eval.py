@@ -223,10 +223,32 @@ def test_bench_writes_baselines_and_the_page(tmp_path: Path, monkeypatch: pytest
     assert "| fimble | all | 2 | 0.500 [0.095, 0.905] | 0.500 [0.095, 0.905] |" in text
     assert "keystroke to answer, p50 ms" in text
     assert "images/benchmarks/exact-match.svg" in text
-    assert sorted(path.name for path in baselines.iterdir()) == ["small-fimble.json", "small-replay.json"]
-    kept = json.loads((baselines / "small-fimble.json").read_text())
-    assert all(result["answer"] is None for result in kept["results"])
-    assert TRUE_MIDDLE not in (baselines / "small-fimble.json").read_text()
+    sets = ("cceval", "commitfim", "humaneval_multi", "humaneval_randomspan", "humaneval_single", "safim")
+    expected = [
+        f"small-{name}-fimble{kind}.json" for name in (*sets, "santacoder_fim", "xfile") for kind in ("", "-no-grammar")
+    ]
+    assert sorted(path.name for path in baselines.iterdir()) == sorted([*expected, "small-replay.json"])
+    kept = baselines / "small-humaneval_single-fimble.json"
+    assert all(result["answer"] is None for result in json.loads(kept.read_text())["results"])
+    assert TRUE_MIDDLE not in kept.read_text()
+    assert "| humaneval_single | fimble, no grammar |" in text
+    assert "fimble minus fimble, no grammar, over the same records" in text
+    # Only what is missing is scored again, and the same file comes out of it.
+    scored = json.loads(kept.read_text())["results"]
+    other = baselines / "small-safim-fimble.json"
+    before = other.stat().st_mtime_ns
+    kept.unlink()
+    fimble("bench", *common, "--only", "sets")
+    assert [one["scores"] for one in json.loads(kept.read_text())["results"]] == [one["scores"] for one in scored]
+    assert other.stat().st_mtime_ns == before
+    # Scores of another program are made anew, unless only missing ones are wanted.
+    kept.write_text(kept.read_text().replace('"code": "', '"code": "other-'))
+    before = kept.stat().st_mtime_ns
+    fimble("bench", *common, "--only", "sets", "--missing")
+    assert kept.stat().st_mtime_ns == before
+    fimble("bench", *common, "--only", "sets")
+    assert "other-" not in kept.read_text()
+    text = page.read_text()
     # The page is made of the baselines alone.
     page.unlink()
     fimble("bench", *common, "--render-only")
