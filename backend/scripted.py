@@ -152,6 +152,7 @@ class ScriptedGeneration:
                 total_ms=total_ms,
                 stop_reason=reason,
                 n_retract_chars=ending.n_retract_chars,
+                closers=ending.closers,
             )
 
     async def aclose(self) -> None:

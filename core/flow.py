@@ -224,6 +224,7 @@ class StopReason(StrEnum):
     TIME_BOX = "time_box"
     CONTEXT_FULL = "context_full"
     SYNTAX = "syntax"  # no candidate keeps the file's syntax whole
+    LOOP = "loop"  # the same tokens over and over
     CANCELLED = "cancelled"
 
 
@@ -232,7 +233,8 @@ class GenerationStats:
     """What a token stream cost. Times count from the arrival in the model process.
 
     `n_retract_chars` is how much of the end of the streamed text the stop takes back: a line that turned out to lie
-    outside the block, or to be the suffix's own. `n_checked` pieces were judged by the language's grammar, `n_rejected`
+    outside the block, or to be the suffix's own. `closers` then stand where it was: brackets that the rest leaves open.
+    `n_checked` pieces were judged by the language's grammar, `n_rejected`
     of them refused, and all judging took `constraint_ms`, that of ends included.
     """
 
@@ -245,6 +247,7 @@ class GenerationStats:
     total_ms: float
     stop_reason: StopReason
     n_retract_chars: int = 0
+    closers: str = ""
     n_checked: int = 0
     n_rejected: int = 0
     constraint_ms: float = 0.0

@@ -242,6 +242,8 @@ class Engine:
             prompt.stop.line_mode,
             is_cut=stats.stop_reason in _CUT,
         )
+        if shaped is RejectReason.EMPTY:
+            shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         shaped = self._unless_doubtful(request, shaped, written.confidence)
         self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
         if isinstance(shaped, RejectReason):
@@ -392,6 +394,8 @@ class Engine:
 
 
 _CUT = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
+# Why all that was written is gone.
+_TAKEN_BACK = {StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX, StopReason.LOOP: RejectReason.DEGENERATE}
 _WHY = {
     RejectReason.EMPTY: "The model had nothing to add here.",
     RejectReason.BLANK: "The model wrote only white space.",
@@ -399,6 +403,7 @@ _WHY = {
     RejectReason.REPEATS_PREFIX: "The model wrote its neighbour line again.",
     RejectReason.LOW_CONFIDENCE: "The model was less sure than `completion.min_confidence` asks for.",
     RejectReason.DEGENERATE: "The model wrote one piece over and over.",
+    RejectReason.BREAKS_SYNTAX: "What the model wrote would have broken the file's syntax.",
 }
 
 

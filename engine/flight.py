@@ -47,6 +47,7 @@ async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | Non
     if generation.stats.n_retract_chars:
         text = text[: -generation.stats.n_retract_chars]
     confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
+    text += generation.stats.closers
     return Written(text, confidence, generation.stats)
 
 

@@ -69,6 +69,20 @@ def _opens_any(line: str, closers: str) -> bool:
     return any(_PAIRS.get(closer, closer) in is_open for closer in closers)
 
 
+def closers_of(head: str, text: str) -> str:
+    """What closes the brackets that `text`, which follows `head` on its line, opens or leaves open, innermost first.
+
+    Nothing where it ends in a string, or closes what was not opened.
+    """
+    is_open: list[str] = []
+    for char in _signs(head):
+        _follow(is_open, char)
+    for char in _signs(text):
+        if not _follow(is_open, char):
+            return ""
+    return "" if is_open and is_open[-1] in _QUOTES else "".join(CLOSER_OF[opener] for opener in reversed(is_open))
+
+
 def before_unclosed(head: str, line: str) -> str:
     """`line`, which follows `head`, up to the first bracket that it opens and does not close; nothing without one."""
     is_open: list[str] = []

@@ -1,7 +1,8 @@
 """Where a completion ends: the stop rules say where it could, the file's syntax whether it may.
 
 A line that opens a block or a bracket is not an end, so writing goes on; a closer too many is taken back. The text
-given out so far may be longer than what is kept: `n_retract_chars` of its end go.
+given out so far may be longer than what is kept: `n_retract_chars` of its end go. Where what is kept may not end and
+only lacks `closers`, they are put behind it.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
-from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, is_only_closers
+from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, closers_of, is_only_closers
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
@@ -29,6 +30,7 @@ class Ending:
         self._boundaries: list[int] = []
         self._n_more_lines = 0
         self.n_retract_chars = 0
+        self.closers = ""
 
     def push(self, text: str) -> Verdict:
         """Take the next piece of decoded text. When a reason comes back, the completion has ended."""
@@ -79,6 +81,18 @@ class Ending:
         if self._guard.rest_of_line:
             return self._end_before_rest(self._guard, reason)
         return self._back_to_an_end(reason)
+
+    def close_before(self, length: int, reason: StopReason) -> StopReason:
+        """The stream ends for `reason`, and of its text the first `length` characters at most are worth anything."""
+        n_worthless = len(self._text) - length
+        self._text = self._text[:length]
+        self._boundaries = [at for at in self._boundaries if at <= length]
+        self.n_retract_chars = 0
+        if self._guard and self._text.strip():
+            is_before_rest = bool(self._guard.rest_of_line)
+            reason = self._end_before_rest(self._guard, reason) if is_before_rest else self._back_to_an_end(reason)
+        self.n_retract_chars += n_worthless
+        return reason
 
     def _take(self, text: str) -> None:
         if text:
@@ -142,6 +156,8 @@ class Ending:
             if guard.may_end(self._text[:length]):
                 self.n_retract_chars = len(self._text) - length
                 return StopReason.SYNTAX
+        if self._close_brackets(guard, whole, reason):
+            return reason
         # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
         is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
         if (reason is StopReason.END_OF_MIDDLE or not is_before_code) and guard.may_end_at_last(whole):
@@ -151,6 +167,25 @@ class Ending:
             return StopReason.SYNTAX
         self.n_retract_chars = len(self._text)
         return StopReason.SYNTAX
+
+    def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:
+        """Put closers behind what may not end without them; whether that could be done.
+
+        Where nothing was wrong before, a text that had to be cut is no answer, and closing it makes it none: only what
+        the user has begun, and what went round in circles, is closed.
+        """
+        if guard.rest_of_line or not (reason is StopReason.LOOP or guard.may_end_at_last(whole)):
+            return False
+        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)]
+        # Cut off by the clock, its last word may be the beginning of another.
+        is_cut = reason in (StopReason.TIME_BOX, StopReason.MAX_TOKENS)
+        for length in token_ends[is_cut:_MAX_STEPS_BACK]:
+            kept = whole[:length].rstrip().removesuffix(",").rstrip()
+            closers = closers_of(guard.line_head, kept)
+            if kept.strip() and closers and guard.may_end(kept + closers):
+                self.n_retract_chars, self.closers = len(self._text) - len(kept), closers
+                return True
+        return False
 
     def _before_unclosed(self, guard: SyntaxGuard) -> str:
         """Of a line that opens a bracket not closed in time: what comes before the bracket, if that may end.

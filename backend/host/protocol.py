@@ -29,7 +29,7 @@ from fimble.core.flow import (
 )
 
 # Part of the socket's name: a client never talks to a host of another protocol. Raise it with every change here.
-PROTOCOL_VERSION = 4
+PROTOCOL_VERSION = 5
 _LENGTH = struct.Struct(">I")
 _MAX_CONSTRAINT_CHARS = 400_000
 _MAX_FRAME_BYTES = 256 * 1024 * 1024

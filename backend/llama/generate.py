@@ -15,6 +15,7 @@ from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.ending import Ending
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.heal import Healer
+from fimble.backend.decode.loops import n_before_circle
 from fimble.backend.decode.names import KnownNames
 from fimble.backend.decode.rethink import Rethinking, Step
 from fimble.backend.decode.stop import Verdict
@@ -118,7 +119,7 @@ class Generation:
                     verdict = self._write(choice)
                     yield Token(choice.token, verdict.text, choice.logprob, n_taken_back)
                     n_taken_back = self._n_chars_to_take_back = 0
-                    end = verdict.reason
+                    end = verdict.reason or self._end_of_circle()
                 if end is not None:
                     if n_back := self._write_anew(seq, started, prompt_ms):
                         n_taken_back += n_back
@@ -150,10 +151,18 @@ class Generation:
                 stop_reason=reason,
                 # What was taken back with no token after it to say so goes with the rest.
                 n_retract_chars=self._ending.n_retract_chars + self._n_chars_to_take_back,
+                closers=self._ending.closers,
                 n_checked=constraint.n_checked if constraint else 0,
                 n_rejected=constraint.n_rejected if constraint else 0,
                 constraint_ms=(constraint.spent_ms if constraint else 0.0) + (guard.spent_ms if guard else 0.0),
             )
+
+    def _end_of_circle(self) -> StopReason | None:
+        """Where the last tokens go round in circles, writing ends with the first round."""
+        n_tokens = n_before_circle(self._written)
+        if n_tokens is None:
+            return None
+        return self._ending.close_before(sum(len(step.text) for step in self._steps[:n_tokens]), StopReason.LOOP)
 
     def _choose(self) -> _Chosen | _Back:
         """The likeliest token that may come next; or how far to go back where none does."""

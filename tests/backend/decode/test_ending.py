@@ -24,7 +24,7 @@ def write(source: str, written: str, mode: LineMode, n_chars: int, language: str
             break
     if reason is None:
         reason = ending.close(StopReason.MAX_TOKENS)
-    return text[: len(text) - ending.n_retract_chars] if ending.n_retract_chars else text, reason
+    return text[: len(text) - ending.n_retract_chars] + ending.closers, reason
 
 
 @pytest.mark.parametrize("n_chars", [1, 3, 100])
@@ -183,3 +183,34 @@ def test_the_models_own_end_is_refused_where_a_bracket_is_open() -> None:
     assert not ending.may_stop_here()
     ending.push(")")
     assert ending.may_stop_here()
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        # The user's line is broken without its brackets, and would be with what was written so far.
+        ("python", "x = f(a, [$0\ny = 1\n", "b, c, ", "b, c])"),
+        # In a string nobody knows what else was to come; and where all was whole, a line cut off is no answer.
+        ("python", "x = f(a, $0\ny = 1\n", "'b, c", ""),
+        ("python", "$0\ny = 1\n", "x = [a, b", ""),
+    ],
+)
+def test_what_the_user_has_begun_is_closed(language: str, source: str, written: str, expected: str) -> None:
+    assert write(source, written, MULTI, 1, language)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("source", "written", "n_worth", "expected"),
+    [
+        ("x = f($0\ny = 1\n", "a, 0, 0, 0, 0, 0,", 4, "a, 0)"),
+        ("$0\ny = 1\n", "x = [0, 0, 0, 0, 0,", 8, "x = [0]"),
+        ("$0\ny = 1\n", "x = 1\nx = 1\nx = 1\n", 5, "x = 1"),
+        ("f($0)\ny = 1\n", "0, 0, 0, 0, 0, 0", 2, "0,"),
+    ],
+)
+def test_circles_are_left_after_the_first_round(source: str, written: str, n_worth: int, expected: str) -> None:
+    prefix, suffix = source.split("$0")
+    ending = Ending(StopRules(64, MULTI), guard_for(Constraint("python", prefix, suffix), TreeCache()))
+    text = "".join(ending.push(char).text for char in written)
+    assert ending.close_before(n_worth, StopReason.LOOP) in (StopReason.LOOP, StopReason.SYNTAX)
+    assert text[: len(text) - ending.n_retract_chars] + ending.closers == expected

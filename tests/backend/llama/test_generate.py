@@ -292,3 +292,12 @@ def test_a_definition_that_the_grammar_refuses_is_dropped(
     monkeypatch.setattr(rethink, "needed_definition", lambda *_: Need("b", (f" {start}".replace(" a", "a"),)))
     text, ways_back, _, _ = decode({b"": [b"foo"], b"foo": [b"\n"]}, NEEDS_B, neighbours=())
     assert (text, ways_back) == ("foo", expected)
+
+
+def test_what_goes_round_in_circles_ends_with_its_first_round_closed() -> None:
+    circle = {b"a" + b",b" * n: [b","] for n in range(100)} | {b"a" + b",b" * n + b",": [b"b"] for n in range(100)}
+    text, ways_back, stream, _ = decode({b"": [b"a"], **circle}, "foo($0\n", n_max=200)
+    assert stream.stats is not None
+    assert (text, stream.stats.closers, ways_back) == ("a,b", ")", [])
+    assert stream.stats.stop_reason is StopReason.LOOP
+    assert stream.stats.n_generated_tokens < 40
