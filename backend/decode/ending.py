@@ -7,6 +7,8 @@ only lacks `closers`, they are put behind it.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
@@ -23,7 +25,7 @@ class Ending:
 
     def __init__(self, rules: StopRules, guard: SyntaxGuard | None) -> None:
         """Follow a completion under `rules`."""
-        self._watch = StopWatch(rules, guard.may_end if guard else None)
+        self._watch = StopWatch(rules, self._may_end if guard else None)
         self._rules = rules
         self._guard = guard
         self._text = ""
@@ -59,7 +61,7 @@ class Ending:
     def may_stop_here(self) -> bool:
         """Whether the model's own end marker may stand after what is written."""
         guard = self._guard
-        if guard is None or not self._text.strip() or guard.may_end(self._text):
+        if guard is None or not self._text.strip() or self._may_end(self._text):
             return True
         return self._stands_before_closers(guard) and (
             self._takes_closers_over(guard) or guard.may_end_unfinished(self._text)
@@ -93,6 +95,12 @@ class Ending:
             reason = self._end_before_rest(self._guard, reason) if is_before_rest else self._back_to_an_end(reason)
         self.n_retract_chars += n_worthless
         return reason
+
+    def _may_end(self, text: str) -> bool:
+        guard = self._guard
+        if guard is None:
+            return True
+        return guard.may_end_block(text) if self._rules.line_mode is LineMode.MULTI else guard.may_end(text)
 
     def _take(self, text: str) -> None:
         if text:
@@ -149,15 +157,21 @@ class Ending:
         if guard is None:
             return reason
         whole = self._text[: len(self._text) - self.n_retract_chars] if self.n_retract_chars else self._text
-        if guard.may_end(whole):
+        if self._may_end(whole):
             return reason
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
-        for length in self._candidates(len(whole), only_line_ends=bool(is_multi)):
-            if guard.may_end(self._text[:length]):
+        shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
+        for length in shorter:
+            if self._may_end(self._text[:length]):
                 self.n_retract_chars = len(self._text) - length
                 return StopReason.SYNTAX
-        if self._close_brackets(guard, whole, reason):
-            return reason
+        if self._close_block(guard, [len(whole), *shorter]) or self._close_brackets(guard, whole, reason):
+            return reason if reason is StopReason.LOOP else StopReason.SYNTAX
+        if guard.closing_line is not None:  # it is the file that is broken, and no line of this mends it
+            for length in shorter:
+                if guard.may_end(self._text[:length]):
+                    self.n_retract_chars = len(self._text) - length
+                    return StopReason.SYNTAX
         # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
         is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
         if (reason is StopReason.END_OF_MIDDLE or not is_before_code) and guard.may_end_at_last(whole):
@@ -171,21 +185,33 @@ class Ending:
     def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:
         """Put closers behind what may not end without them; whether that could be done.
 
-        Where nothing was wrong before, a text that had to be cut is no answer, and closing it makes it none: only what
-        the user has begun, and what went round in circles, is closed.
+        Where nothing was wrong before, a text that had to be cut is no answer, and closing it makes it none: only a
+        line that the user has begun, and what went round in circles, is closed.
         """
         if guard.rest_of_line or not (reason is StopReason.LOOP or guard.may_end_at_last(whole)):
             return False
-        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)]
         # Cut off by the clock, its last word may be the beginning of another.
         is_cut = reason in (StopReason.TIME_BOX, StopReason.MAX_TOKENS)
-        for length in token_ends[is_cut:_MAX_STEPS_BACK]:
-            kept = whole[:length].rstrip().removesuffix(",").rstrip()
+        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(is_cut) : _MAX_STEPS_BACK]
+        for kept in (whole[:length].rstrip().removesuffix(",").rstrip() for length in token_ends):
             closers = closers_of(guard.line_head, kept)
-            if kept.strip() and closers and guard.may_end(kept + closers):
-                self.n_retract_chars, self.closers = len(self._text) - len(kept), closers
+            if closers and self._ends_with(guard, kept, closers):
                 return True
         return False
+
+    def _close_block(self, guard: SyntaxGuard, lengths: Sequence[int]) -> bool:
+        """Of several lines, put the closing line that the file lacks behind the first that may end so."""
+        if self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line or guard.closing_line is None:
+            return False
+        return any(
+            self._ends_with(guard, self._text[:length].rstrip(), f"\n{guard.closing_line}") for length in lengths
+        )
+
+    def _ends_with(self, guard: SyntaxGuard, kept: str, closers: str) -> bool:
+        if not kept.strip() or not guard.may_end(kept + closers):
+            return False
+        self.n_retract_chars, self.closers = len(self._text) - len(kept), closers
+        return True
 
     def _before_unclosed(self, guard: SyntaxGuard) -> str:
         """Of a line that opens a bracket not closed in time: what comes before the bracket, if that may end.

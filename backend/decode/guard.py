@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import cached_property
 
 from fimble.core.flow import Constraint
 from fimble.syntax.ends import EndJudge
@@ -32,12 +33,18 @@ class SyntaxGuard:
         """What stands right of the cursor, which the completion must lead into."""
         return self._ends.judge.hole.tail.decode("utf-8", "replace").rstrip()
 
+    @cached_property
     def closing_line(self) -> str | None:
         """A line that does nothing but close what is open, where the whole file is right with it and not without."""
         began = time.perf_counter()
         closer = self._ends.judge.closing_line()
         self.spent_ms += (time.perf_counter() - began) * 1000.0
         return None if closer is None else closer.decode("utf-8", "replace")
+
+    def may_end_block(self, text: str) -> bool:
+        """Whether several lines may end with `text`: where a closing line is all that the file lacks, they have it."""
+        verdict = self._verdict(text)
+        return verdict.allows_stop and (verdict is StopVerdict.CLEAN or self.closing_line is None)
 
     def may_end(self, text: str) -> bool:
         """Whether the file shows no error that it did not have before, if the completion is exactly `text`."""

@@ -87,7 +87,7 @@ class Rethinking:
         if self._guard is None or self._hole is None or self._has_tried_closer:
             return None
         self._has_tried_closer = True
-        closer, line_head = self._guard.closing_line(), self._hole.prefix.rpartition("\n")[2]
+        closer, line_head = self._guard.closing_line, self._hole.prefix.rpartition("\n")[2]
         if closer is None or not closer.startswith(line_head):
             return None
         return Anew(0, (closer[len(line_head) :],))

@@ -193,6 +193,13 @@ def test_the_models_own_end_is_refused_where_a_bracket_is_open() -> None:
         # In a string nobody knows what else was to come; and where all was whole, a line cut off is no answer.
         ("python", "x = f(a, $0\ny = 1\n", "'b, c", ""),
         ("python", "$0\ny = 1\n", "x = [a, b", ""),
+        # A block around the cursor that nothing closes.
+        (
+            "rust",
+            "mod a {\n    fn b() {}\n    $0\n\nfn c() {}\n",
+            "fn d() {}\n    fn e(x: i3",
+            "fn d() {}\n}",
+        ),
     ],
 )
 def test_what_the_user_has_begun_is_closed(language: str, source: str, written: str, expected: str) -> None:
