@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from tests.evaluation.conftest import FakeCompleter, always
 
+from fimble.backend.decode.loops import n_before_circle
+from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.backend.scripted import ScriptedBackend
 from fimble.core.config import Layer
 from fimble.core.flow import Prompt
@@ -145,3 +147,14 @@ async def test_one_wrong_token_gets_neither_match_nor_pass(chosen: Chosen) -> No
     completer = FakeCompleter(lambda request: spoilt(chosen.by_id[request.request_id]))
     results = await chosen.run(always(completer))
     assert {result.record_id: verdicts(result) for result in results if any(verdicts(result).values())} == {}
+
+
+@pytest.mark.model
+@pytest.mark.parametrize("set_name", sorted(SETS))
+def test_no_true_middle_goes_round_in_circles(set_name: str, data: Path, model_path: Path) -> None:
+    model = LlamaModel(LoadOptions(model_path, vocab_only=True))
+    for record in read_set(data / f"{set_name}.jsonl.gz").records:
+        tokens = model.tokenize(record.middle)
+        cut = [n for n in range(1, len(tokens) + 1) if n_before_circle(tokens[:n]) is not None]
+        assert not cut, record.id
+    model.close()
