@@ -18,6 +18,8 @@ _log = logging.getLogger(__name__)
 FOLDER = Path(".fimble", "grammars")
 _ENDINGS = {".lark": GrammarKind.LARK, ".gbnf": GrammarKind.GBNF, ".schema.json": GrammarKind.JSON_SCHEMA}
 _MAX_BYTES = 1_000_000
+# So much of a file's beginning decides.
+HEAD_CHARS = 2_000
 # At the head of a JSON file, and never over the network: only a path within the workspace counts.
 _SCHEMA = re.compile(r'\A\s*\{[^{}\[\]]{0,400}"\$schema"\s*:\s*"(?P<path>[^"\s]{1,300})"')
 
@@ -30,11 +32,11 @@ class UserGrammars:
         self._workspace = workspace
         self._read: dict[Path, tuple[int, UserGrammar | None]] = {}
 
-    def grammar_of(self, path: Path | None, text: str) -> UserGrammar | None:
-        """The grammar of a file with this text; None where it has none that can be read."""
+    def grammar_of(self, path: Path | None, head: str) -> UserGrammar | None:
+        """The grammar of a file that begins with `head`; None where it has none that can be read."""
         if self._workspace is None or path is None:
             return None
-        for file, kind in self._candidates(path, text):
+        for file, kind in self._candidates(path, head):
             if found := self._load(file, kind):
                 return found
         return None
@@ -46,7 +48,7 @@ class UserGrammars:
             return []
         return [(file, kind) for file in sorted(folder.iterdir()) for end, kind in _ENDINGS.items() if _ends(file, end)]
 
-    def _candidates(self, path: Path, text: str) -> Iterator[tuple[Path, GrammarKind]]:
+    def _candidates(self, path: Path, head: str) -> Iterator[tuple[Path, GrammarKind]]:
         workspace = self._workspace
         if workspace is None:
             return
@@ -55,7 +57,7 @@ class UserGrammars:
         for name in filter(None, names if (workspace / FOLDER).is_dir() else ()):
             for ending, kind in _ENDINGS.items():
                 yield workspace / FOLDER / f"{name}{ending}", kind
-        if path.suffix == ".json" and (found := _SCHEMA.match(text)) and "://" not in found["path"]:
+        if path.suffix == ".json" and (found := _SCHEMA.match(head)) and "://" not in found["path"]:
             schema = (path.parent / found["path"]).resolve()
             if schema.is_relative_to(workspace.resolve()):
                 yield schema, GrammarKind.JSON_SCHEMA

@@ -18,7 +18,7 @@ from fimble.context.prompt.fim import choose_family
 from fimble.core.config import Config, PromptOptions
 from fimble.core.flow import CompletionRequest, Context, GenerationStats, ModelInfo, Prompt, Trigger
 from fimble.core.ports import ModelBackend
-from fimble.engine.grammars import UserGrammars
+from fimble.engine.grammars import HEAD_CHARS, UserGrammars
 from fimble.engine.stopping import stop_rules
 
 # Two cores without a GPU (docs/LOG.md); what this machine does replaces it after the first prompt.
@@ -103,7 +103,8 @@ class Prompting:
         if not self._config.completion.check_syntax:
             return replace(prompt, constraint=None)
         left_share = self._config.completion.syntax_check_percent / 100.0
-        grammar = self._grammars.grammar_of(Path(context.path), context.prefix + context.suffix)
+        head = context.prefix[:HEAD_CHARS] + context.suffix[:HEAD_CHARS]  # a key must not copy a file of megabytes
+        grammar = self._grammars.grammar_of(Path(context.path), head)
         return replace(prompt, constraint=replace(prompt.constraint, left_share=left_share, user_grammar=grammar))
 
 
