@@ -3,11 +3,12 @@
     python tests/context/needed_definitions.py --data DATA --repositories FOLDER [--tokens 1024] [--misses FILE]
 
 xfile: the cursor stands before an identifier that another file defines. The sets do not hold those files, so their
-repositories (or packages of them) must lie in FOLDER as OWNER__NAME; a record counts only where the file that defines
-the name is there and does define it. `held`: the name stands in what is shown, as a word; `defined`: what is shown of
-a file that defines it has the name. With --misses, what was not held is written there. commitfim: the names of the
-middle that only an imported file defines; the set holds these files itself. Tokens are bytes / 3.5. The baseline is
-the BM25 chunks that xfile comes with, and such chunks of the same files within the same budget for commitfim.
+repositories (or packages of them: `get_repositories.py`) must lie in FOLDER as OWNER__NAME; a record counts only where
+the file that defines the name is there and does define it. `held`: the name stands in what is shown, as a word;
+`defined`: what is shown of a file that defines it has the name. With --misses, what was not held is written there.
+commitfim: the names of the middle that only an imported file defines; the set holds these files itself. Tokens are
+bytes / 3.5. The baseline is the BM25 chunks that xfile comes with, and such chunks of the same files within the same
+budget for commitfim.
 """
 
 from __future__ import annotations
