@@ -37,7 +37,7 @@ $(VENV)/llama: | $(BIN)/python
 	test -f $(SDIST) || $(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(CACHE)/sdist llama-cpp-python==$(LLAMA)
 	@echo "Building llama.cpp (about 4 minutes on 2 cores) ..."
 	CMAKE_ARGS="-DLLAVA_BUILD=OFF $(CMAKE_ARGS)" CXXFLAGS="$(AMX_KEPT) $(CXXFLAGS)" $(BIN)/python -m pip wheel --quiet --no-deps --wheel-dir $(WHEELS) $(SDIST)
-	$(BIN)/python -m pip install --quiet $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
+	$(BIN)/python -m pip install --quiet --force-reinstall --no-deps $(WHEELS)/llama_cpp_python-$(LLAMA)-*.whl
 	touch $@
 
 $(VENV)/installed: pyproject.toml hatch_build.py $(VENV)/llama

@@ -233,9 +233,9 @@ class GenerationStats:
     """What a token stream cost. Times count from the arrival in the model process.
 
     `n_retract_chars` is how much of the end of the streamed text the stop takes back: a line that turned out to lie
-    outside the block, or to be the suffix's own. `closers` then stand where it was: brackets that the rest leaves open.
-    `n_checked` pieces were judged by the language's grammar, `n_rejected`
-    of them refused, and all judging took `constraint_ms`, that of ends included.
+    outside the block, or to be the suffix's own. `closers` then stand where it was: what the rest leaves open.
+    `n_checked` pieces were judged by the language's grammar, `n_rejected` of them refused, and all judging took
+    `constraint_ms`, that of ends included.
     """
 
     n_prompt_tokens: int
