@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 @click.option("--backend", "backends", type=click.Choice(get_args(BackendName)), multiple=True, help="Default: both.")
 @click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
+@click.option("--set", "set_names", multiple=True, help="Score only this set of the table. Repeatable.")
 @click.option("--missing", is_flag=True, help="Score only sets of which there are no scores, of whatever commit.")
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
 @click.option(
@@ -40,6 +41,7 @@ def bench(
     backends: tuple[BackendName, ...],
     baselines: Path,
     page: Path,
+    set_names: tuple[str, ...],
     missing: bool,
     render_only: bool,
     only: str | None,
@@ -63,7 +65,7 @@ def bench(
         _measure_growth(settings, baselines, pictures)
     else:
         if only != "replay":
-            _score_sets(table, names, model_id, baselines, pictures, only_missing=missing)
+            _score_sets(table, names, model_id, baselines, pictures, set_names=set_names, only_missing=missing)
         if only != "sets":
             _type_traces(table, names, settings, baselines, pictures)
     _write_page(table_name, baselines, page, pictures)
@@ -77,6 +79,7 @@ def _score_sets(
     baselines: Path,
     pictures: Path,
     *,
+    set_names: tuple[str, ...],
     only_missing: bool,
 ) -> None:
     from fimble.evaluation import bench as standard
@@ -91,7 +94,9 @@ def _score_sets(
         "llama-server": [standard.Answerer("llama-server", settings)],
     }
     asked: dict[BackendName, list[standard.Answerer]] = {name: answerers[name] for name in names}
-    left = standard.left_to_score(table, asked, weights_name(settings), baselines, only_missing=only_missing)
+    left = standard.left_to_score(
+        table, asked, weights_name(settings), baselines, set_names=set_names, only_missing=only_missing
+    )
     with progress_bar(sum(len(one.chosen.records) * len(one.answerers) for one in left)) as advance:
         for one in left:
             subjects = open_subjects(one.backend, [each.settings for each in one.answerers], model_finder(settings))

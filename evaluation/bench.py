@@ -125,9 +125,10 @@ def left_to_score(
     weights: str,
     folder: Path,
     *,
+    set_names: Sequence[str] = (),
     only_missing: bool,
 ) -> list[Scoring]:
-    """The sets that are not scored yet by this program with these settings, both backends of a set together.
+    """The sets (of these names, if any are given) that are not scored yet by this program with these settings.
 
     With `only_missing` the scores of another program, or with other settings, will do: a table of hours is made in
     pieces, and says of each piece by which commit it was made.
@@ -138,6 +139,8 @@ def left_to_score(
     left: list[Scoring] = []
     for backend, of_backend in answerers.items():
         for selection in table.selections(data_folder(), backend):
+            if set_names and _set_name(selection) not in set_names:
+                continue
             chosen = select([selection])
             configs = [
                 {**run_config([selection], chosen, backend, one.settings, weights), "name": one.name}
@@ -149,8 +152,12 @@ def left_to_score(
                 for path, config in zip(paths, configs, strict=True)
             ):
                 left.append(Scoring(backend, chosen[0], tuple(of_backend), tuple(configs)))
-    order = [selection.path.name.removesuffix(".jsonl.gz") for selection in table.selections(data_folder())]
-    return sorted(left, key=lambda scoring: order.index(scoring.chosen.name))
+    order = [_set_name(selection) for selection in table.selections(data_folder())]
+    return sorted(left, key=lambda scoring: order.index(scoring.chosen.name))  # both backends of a set together
+
+
+def _set_name(selection: Selection) -> str:
+    return selection.path.name.removesuffix(".jsonl.gz")
 
 
 async def score(

@@ -238,6 +238,8 @@ def test_bench_writes_baselines_and_the_page(tmp_path: Path, monkeypatch: pytest
     other = baselines / "small-safim-fimble.json"
     before = other.stat().st_mtime_ns
     kept.unlink()
+    fimble("bench", *common, "--only", "sets", "--set", "safim")
+    assert not kept.exists()
     fimble("bench", *common, "--only", "sets")
     assert [one["scores"] for one in json.loads(kept.read_text())["results"]] == [one["scores"] for one in scored]
     assert other.stat().st_mtime_ns == before
