@@ -36,6 +36,7 @@ class StopWatch:
         self._line_start = 0
         self._n_lines_done = 0
         self._line_is_judged = False
+        self._min_indent = rules.min_indent
         # Lengths of the text before what may be the rest of the cursor's line: not confirmed yet; the first refuted.
         self._unconfirmed: int | None = None
         self._unconfirmed_columns = 0
@@ -53,6 +54,7 @@ class StopWatch:
                 return Verdict(kept, self._leaves_block())
             self._text += line
             kept += line
+            self._look_for_block()
             if reason := self._leaves_block() or self._reaches_suffix():
                 return Verdict(kept, reason)
             # A completion may begin with line ends (the cursor stands behind a finished line); the line after counts.
@@ -114,6 +116,16 @@ class StopWatch:
         is_wanted = bool(stop) and self._rules.line_mode is LineMode.MULTI
         return is_wanted and line.strip() == stop.strip() and indent_columns(line) == indent_columns(stop)
 
+    def _look_for_block(self) -> None:
+        """At the very left of a blank line nobody knows which block is meant; the first line that is written says it.
+
+        An indented one belongs to what stands above, and a line at the very left then comes after that.
+        """
+        line = self._text[self._line_start :]
+        is_first = bool(line.strip()) and not self._text[: self._line_start].strip()
+        if is_first and self._rules.neighbours is not None and line[0].isspace():
+            self._min_indent = max(self._min_indent, 1)
+
     def _leaves_block(self) -> StopReason | None:
         """Whether the line begins to the left of the block. Asked once a line, when its indentation is known."""
         if self._rules.line_mode is LineMode.SINGLE or not self._n_lines_done or self._line_is_judged:
@@ -123,7 +135,7 @@ class StopWatch:
             return None
         self._line_is_judged = True
         left = self._line_start - 1
-        if indent_columns(line) < self._rules.min_indent and self._may_end_at(left):
+        if indent_columns(line) < self._min_indent and self._may_end_at(left):
             self._cut_to(left)
             return StopReason.BLOCK_END
         return None

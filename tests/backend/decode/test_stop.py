@@ -34,6 +34,15 @@ SINGLE = StopRules(64, LineMode.SINGLE)
         (SINGLE, "a + b", "a + b", None),
         (StopRules(64, LineMode.MULTI, min_indent=4), "a\n    b\nc()", "a\n    b", StopReason.BLOCK_END),
         (StopRules(64, LineMode.MULTI, min_indent=4), "a\n\n    b\n", "a\n\n    b\n", None),
+        # At the very left of a blank line the first line says which block is meant.
+        (
+            StopRules(64, LineMode.MULTI, neighbours=()),
+            "    a = 1\n    return a\n\nprint(f())\n",
+            "    a = 1\n    return a\n",
+            StopReason.BLOCK_END,
+        ),
+        (StopRules(64, LineMode.MULTI, neighbours=()), "def f():\n    g()\nf()\n", "def f():\n    g()\nf()\n", None),
+        (StopRules(64, LineMode.MULTI), "    a,\n    b)\nc()\n", "    a,\n    b)\nc()\n", None),
         (
             StopRules(64, LineMode.MULTI, stop_line="    return x"),
             "x = 1\n    y = 2\n    return x\nz",
