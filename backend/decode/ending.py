@@ -7,6 +7,7 @@ only lacks `closers`, they are put behind it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fimble.backend.decode.guard import SyntaxGuard
@@ -16,6 +17,11 @@ from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, clos
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
+# A line shorter than this stands in many places.
+_MIN_LINE_CHARS = 5
+_ELSE = re.compile(r"\}?\s*else\b")
+# Where the last lines repeat what stands below, so many more may go with them.
+_MAX_LINES_BACK = 6
 # Token boundaries looked at, from the end back, for one where the completion may end.
 _MAX_STEPS_BACK = 24
 
@@ -42,7 +48,7 @@ class Ending:
         self._take(verdict.text)
         if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
-            return verdict
+            return Verdict(verdict.text, verdict.reason and self._before_repeated(verdict.reason))
         if self._guard.may_end(self._text):
             return verdict
         if self._guard.rest_of_line:
@@ -69,6 +75,9 @@ class Ending:
 
     def close(self, reason: StopReason) -> StopReason:
         """The stream ends for another reason; take back what may not stay. Returns the reason to report."""
+        return self._before_repeated(self._close(reason))
+
+    def _close(self, reason: StopReason) -> StopReason:
         if not self._n_more_lines and self._watch.close(reason) is StopReason.SUFFIX_REACHED:
             self.n_retract_chars = self._watch.n_retract_chars
             return StopReason.SUFFIX_REACHED
@@ -181,6 +190,33 @@ class Ending:
             return StopReason.SYNTAX
         self.n_retract_chars = len(self._text)
         return StopReason.SYNTAX
+
+    def _before_repeated(self, reason: StopReason) -> StopReason:
+        """Several lines do not end with those that stand below anyway, however indented, if they may end before them.
+
+        The same line at the same indentation ends a completion at once; a small model also gets it wrong by a level.
+        One line alone is often right so (`break` in a block of its own), but not as all that an `else` does.
+        """
+        guard = self._guard
+        if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line or self.closers:
+            return reason
+        length = len(self._text) - self.n_retract_chars
+        if not self._repeats_below(guard, length):
+            return reason
+        for shorter in self._candidates(length, only_line_ends=True)[:_MAX_LINES_BACK]:
+            if not self._repeats_below(guard, shorter) and self._may_end(self._text[:shorter]):
+                self.n_retract_chars = len(self._text) - shorter
+                return StopReason.SUFFIX_REACHED
+        return reason
+
+    def _repeats_below(self, guard: SyntaxGuard, length: int) -> bool:
+        written = tuple(line.strip() for line in self._text[:length].split("\n") if line.strip())
+        fewest = 1 if len(written) > 1 and _ELSE.match(written[-2]) else 2
+        n_most = min(len(written), len(guard.lines_below))
+        return any(
+            written[-n_lines:] == guard.lines_below[:n_lines] and max(map(len, written[-n_lines:])) >= _MIN_LINE_CHARS
+            for n_lines in range(fewest, n_most + 1)
+        )
 
     def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:
         """Put closers behind what may not end without them; whether that could be done.

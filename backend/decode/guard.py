@@ -12,6 +12,9 @@ from fimble.syntax.languages import language_for
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.stop import Hole, StopJudge, StopVerdict
 
+# Holds more lines than a completion repeats of what follows it.
+_BELOW_BYTES = 4_000
+
 
 class SyntaxGuard:
     """Judges completions of one hole; made by `guard_for`."""
@@ -32,6 +35,12 @@ class SyntaxGuard:
     def rest_of_line(self) -> str:
         """What stands right of the cursor, which the completion must lead into."""
         return self._ends.judge.hole.tail.decode("utf-8", "replace").rstrip()
+
+    @cached_property
+    def lines_below(self) -> tuple[str, ...]:
+        """The next lines below the cursor's that are not blank, without their indentation."""
+        text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
+        return tuple(line.strip() for line in text.splitlines() if line.strip())
 
     @cached_property
     def closing_line(self) -> str | None:

@@ -221,3 +221,33 @@ def test_circles_are_left_after_the_first_round(source: str, written: str, n_wor
     text = "".join(ending.push(char).text for char in written)
     assert ending.close_before(n_worth, StopReason.LOOP) in (StopReason.LOOP, StopReason.SYNTAX)
     assert text[: len(text) - ending.n_retract_chars] + ending.closers == expected
+
+
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected"),
+    [
+        # With what leads to it.
+        (
+            "def f(x):\n    $0\n    return 'no'\n",
+            "if x:\n        return 'yes'\n    else:\n        return 'no'\n",
+            "if x:\n        return 'yes'",
+        ),
+        # Several of them.
+        (
+            "def f(n):\n    while n:\n        while m:\n            $0\n            n += 1\n    if n:\n        h()\n",
+            "g(n)\n        n += 1\n    if n:",
+            "g(n)",
+        ),
+        # A statement of two words may well stand in an inner block and behind it.
+        (
+            "def f(a):\n    for b in a:\n        $0\n        return False\n",
+            "if b:\n            return False\n",
+            "if b:\n            return False",
+        ),
+    ],
+)
+def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
+    source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, MULTI, n_chars)[0].rstrip() == expected
