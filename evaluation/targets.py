@@ -27,7 +27,6 @@ from fimble.evaluation.replay import OpenReplay, ReplayTarget
 from fimble.evaluation.server import open_server
 
 BackendName = Literal["fimble", "llama-server"]
-BACKENDS: tuple[BackendName, ...] = ("fimble", "llama-server")
 
 # Seconds the model process waits for its first client, and stays after the last.
 _LINGER_S = 15.0

@@ -50,6 +50,7 @@ class Ending:
             self.n_retract_chars = self._watch.n_retract_chars
             return Verdict(verdict.text, verdict.reason and self._before_repeated(verdict.reason))
         if self._guard.may_end(self._text):
+            self._end_with_closing_line(self._guard)
             return verdict
         if self._guard.rest_of_line:
             return Verdict(verdict.text, self._end_before_rest(self._guard, verdict.reason))
@@ -167,6 +168,7 @@ class Ending:
             return reason
         whole = self._text[: len(self._text) - self.n_retract_chars] if self.n_retract_chars else self._text
         if self._may_end(whole):
+            self._end_with_closing_line(guard)
             return reason
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
         shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
@@ -190,6 +192,18 @@ class Ending:
             return StopReason.SYNTAX
         self.n_retract_chars = len(self._text)
         return StopReason.SYNTAX
+
+    def _end_with_closing_line(self, guard: SyntaxGuard) -> None:
+        """Where a line begins with all that the file lacks and goes on (`} else {` for `}`), take back the rest."""
+        written = self._text[: len(self._text) - self.n_retract_chars].rstrip()
+        line = written.lstrip()
+        if guard.line_head.strip() or not is_only_closers(line[:1]) or is_only_closers(line):
+            return
+        closer = (guard.closing_line or "").strip()
+        length = len(written) - len(line) + len(closer)
+        is_begun_with = bool(closer) and line.startswith(closer)
+        if is_begun_with and not guard.may_end_block(written) and guard.may_end_block(written[:length]):
+            self.n_retract_chars = len(self._text) - length
 
     def _before_repeated(self, reason: StopReason) -> StopReason:
         """Several lines do not end with those that stand below anyway, however indented, if they may end before them.

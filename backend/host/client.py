@@ -9,6 +9,7 @@ import subprocess
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 
 from fimble.backend.host import launch, protocol
 from fimble.backend.host.protocol import Frame, ModelSpec
@@ -110,8 +111,10 @@ class HostBackend:
             self._link = _Link(reader, writer, process, self._places, self._on_died)
             return self._link
 
-    def _on_died(self) -> None:
+    def _on_died(self, code: int | None) -> None:
         self._crashes.append(time.monotonic())
+        if self._spec and code == -signal.SIGILL:
+            self._spec = replace(self._spec, has_extra_kernels=False)
 
     def _wait_after_crashes(self) -> None:
         """A model that crashes at once must not be loaded again with every key."""
@@ -207,7 +210,7 @@ class _Link:
         writer: asyncio.StreamWriter,
         process: subprocess.Popen[bytes] | None,
         where: launch.HostPlaces,
-        on_died: Callable[[], None],
+        on_died: Callable[[int | None], None],
     ) -> None:
         self._writer = writer
         self._process = process
@@ -247,9 +250,10 @@ class _Link:
             reason = error.message
         self.is_closed = True
         self._writer.close()
+        code = await self._exit_code()
         if self._streams:
-            self._on_died()
-        reason = f"{reason}{await self._cause_of_death()}"
+            self._on_died(code)
+        reason = f"{reason}{self._cause_of_death(code)}"
         self._end_streams(
             ModelProcessDiedError(reason, mend=f"The next request starts it again. Its log is {self._places.log}.")
         )
@@ -258,20 +262,26 @@ class _Link:
         for stream in list(self._streams.values()):
             stream.push({"error": protocol.error_to_wire(error)})
 
-    async def _cause_of_death(self) -> str:
+    async def _exit_code(self) -> int | None:
         """How it ended, where this process started it and so can know."""
         if self._process is None:
-            return ""
-        try:
+            return None
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
-                while (code := self._process.poll()) is None:
+                while self._process.poll() is None:
                     await asyncio.sleep(0.01)
-        except TimeoutError:
+        return self._process.returncode
+
+    def _cause_of_death(self, code: int | None) -> str:
+        if code is None:
             return ""
         if code == -signal.SIGKILL:
             return " It was killed (signal 9): by someone, or by the system when memory ran out."
         if code == -signal.SIGILL:
-            return " It was ended by SIGILL: llama.cpp was not built for this processor; `fimble doctor` has the mend."
+            return (
+                " It was ended by SIGILL: llama.cpp was not built for this processor, or wrongly. From now on it runs"
+                " without its extra kernels, which may be slower; `fimble doctor` has the mend."
+            )
         if code < 0:
             return f" It was ended by {signal.Signals(-code).name}."
         return f" It exited with code {code}: {launch.log_tail(self._places)}"

@@ -212,7 +212,10 @@ class Inference:
     def _ready(self, spec: ModelSpec) -> tuple[LlamaModel, LlamaContext]:
         if self._spec != spec:
             self._free()
-            model = LlamaModel(LoadOptions(spec.path, spec.n_gpu_layers, adapter=spec.adapter))
+            options = LoadOptions(
+                spec.path, spec.n_gpu_layers, adapter=spec.adapter, has_extra_kernels=spec.has_extra_kernels
+            )
+            model = LlamaModel(options)
             try:
                 context = LlamaContext(model, ContextOptions(spec.n_ctx, spec.n_threads or usable_cores()))
             except BaseException:

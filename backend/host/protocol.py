@@ -29,7 +29,7 @@ from fimble.core.flow import (
 )
 
 # Part of the socket's name: a client never talks to a host of another protocol. Raise it with every change here.
-PROTOCOL_VERSION = 5
+PROTOCOL_VERSION = 6
 _LENGTH = struct.Struct(">I")
 _MAX_CONSTRAINT_CHARS = 400_000
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -39,7 +39,10 @@ Frame = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ModelSpec:
-    """Which weights to run and how; requests with equal specs share one model in memory."""
+    """Which weights to run and how; requests with equal specs share one model in memory.
+
+    `has_extra_kernels` is false where llama.cpp is to leave out those for repacked weights and for AMX.
+    """
 
     model_id: str
     path: Path
@@ -47,6 +50,7 @@ class ModelSpec:
     n_gpu_layers: int
     n_threads: int
     adapter: Path | None = None
+    has_extra_kernels: bool = True
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:

@@ -22,13 +22,15 @@ _FIM_KINDS = ("pre", "suf", "mid", "pad", "rep", "sep")
 class LoadOptions:
     """How weights are loaded; `n_gpu_layers` of -1 puts all layers on a GPU if the build has one.
 
-    `adapter` is a LoRA adapter in GGUF, applied to every context that is made over the weights.
+    `adapter` is a LoRA adapter in GGUF, applied to every context that is made over the weights. Without
+    `has_extra_kernels` llama.cpp leaves out those for repacked weights and for AMX.
     """
 
     path: Path
     n_gpu_layers: int = -1
     vocab_only: bool = False
     adapter: Path | None = None
+    has_extra_kernels: bool = True
 
 
 class LlamaModel:
@@ -49,6 +51,7 @@ class LlamaModel:
         params = lib.llama_model_default_params()
         params.vocab_only = options.vocab_only
         params.n_gpu_layers = options.n_gpu_layers if options.n_gpu_layers >= 0 else 999
+        params.use_extra_bufts = options.has_extra_kernels
         library.forget_complaints()
         self.handle: Any = lib.llama_model_load_from_file(str(options.path).encode(), params)
         if not self.handle:

@@ -130,6 +130,24 @@ def test_a_block_that_goes_on_for_too_long_is_left_at_its_bracket(
     assert write(source, written, SINGLE, n_chars, language) == (expected, StopReason.SYNTAX)
 
 
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected"),
+    [
+        ("function f(a) {\n  if (a) {\n    g();\n  $0\n  h();\n}\n", "} else {\n    k();\n", "}"),
+        ("function f(a) {\n  if (a) {\n    g();\n$0\n  h();\n}\n", "  } else {\n    k();\n", "  }"),
+        # It lacks nothing: both lines are there for the `else`.
+        ("function f(a) {\n  if (a) {\n    g();\n  $0\n    h();\n  }\n}\n", "} else {\n    k();\n", "} else {"),
+        # What begins with the closer and is right as it stands.
+        ("f([\n  1,\n$0\n", "]).then((a) => a);\n", "]).then((a) => a);"),
+    ],
+)
+def test_a_line_that_begins_with_all_that_the_file_lacks_ends_there(
+    source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, SINGLE, n_chars, "javascript") == (expected, StopReason.LINE_END)
+
+
 @pytest.mark.parametrize("n_chars", [1, 4, 100])
 def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     written = "a = 1\n    b = call(a,\n        "

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from fimble.backend.host import launch
+from fimble.backend.host import launch, protocol
 from fimble.backend.host.client import HostBackend
 from fimble.backend.host.protocol import ModelSpec
 from fimble.core.config import HostOptions
@@ -71,11 +71,13 @@ def wait_until(holds: Callable[[], bool]) -> None:
         time.sleep(0.1)
 
 
-async def read_and_kill(backend: HostBackend, prompt: Prompt, paths: Paths) -> None:
+async def read_and_kill(
+    backend: HostBackend, prompt: Prompt, paths: Paths, number: signal.Signals = signal.SIGKILL
+) -> None:
     """Kill the model process while its answer is being read."""
     async for _ in backend.generate(prompt):
         for process in host_processes(paths):
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(number)
 
 
 async def test_two_clients_share_one_process_and_its_cache(
@@ -145,6 +147,27 @@ async def test_killed_in_a_request_it_says_so_and_the_next_works(backend: HostBa
         await read_and_kill(backend, endless, paths)
     assert "next request starts it again" in caught.value.mend
     assert await write(backend, await prompt_of(backend, "x =", 2))
+
+
+async def test_after_an_illegal_instruction_it_runs_without_the_extra_kernels(
+    backend: HostBackend, paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def spec_to_wire(spec: ModelSpec) -> protocol.Frame:
+        asked.append(spec.has_extra_kernels)
+        return to_wire(spec)
+
+    to_wire = protocol.spec_to_wire
+    monkeypatch.setattr(protocol, "spec_to_wire", spec_to_wire)
+    endless = await prompt_of(backend, "1 2 3 4", 1500)
+    with pytest.raises(ModelProcessDiedError, match="SIGILL"):
+        await read_and_kill(backend, endless, paths, signal.SIGILL)
+    assert all(asked)
+    asked.clear()
+    assert await write(backend, await prompt_of(backend, "x =", 2))
+    assert asked
+    assert not any(asked)
 
 
 async def test_closing_ends_what_is_still_being_read(model_path: Path, paths: Paths) -> None:
