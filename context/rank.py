@@ -12,8 +12,14 @@ from fimble.core.flow import Chunk
 
 # How far the first of a source is from its tenth. 60, as in the paper, is for lists of a thousand; these have ten.
 _RANK_OFFSET = 10
-_WEIGHTS = {"definitions": 1.0, "recent edits": 0.9, "related": 0.8, "imports": 0.65, "open files": 0.6, "similar": 0.6}
-_OTHER_WEIGHT = 0.5
+_WEIGHTS = {
+    "usages": 1.0,  # a dozen lines, all of them before the rest
+    "definitions": 0.5,
+    "recent edits": 0.45,
+    "open files": 0.3,
+    "similar": 0.3,
+}
+_OTHER_WEIGHT = 0.25
 # The part of the file that the model sees, about: a chunk of it would have it write the same again.
 _LINES_BEFORE = 120
 _LINES_AFTER = 40

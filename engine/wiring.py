@@ -33,15 +33,16 @@ def build_engine(
     """An engine for `settings`; `backend` replaces the configured model, `sink` takes events (none are kept without).
 
     `workspace` is the folder whose other files may be shown to the model; without it only the text itself is.
-    `in_editor` says that somebody works there: the workspace is watched, its index kept in the cache folder, and what
-    is open and was edited counts.
+    `in_editor` says that somebody works there: the workspace is watched, its index kept up in the cache folder, and
+    what is open and was edited counts. Else an index that an editor or `fimble index` left there is used as it is.
 
     Nothing is loaded or started yet: a missing model shows with the first request, or with `Engine.ready`.
     """
     sources = build_sources(
         workspace,
         n_tokens=settings.config.prompt.chunk_tokens,
-        cache=settings.paths.cache if in_editor else None,
+        cache=settings.paths.cache,
+        keeps_index_up=in_editor,
         activity=Activity() if in_editor else None,
     )
     return Engine(

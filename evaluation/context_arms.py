@@ -9,10 +9,13 @@ import contextlib
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
+from fimble.context.index.files import scan
+from fimble.context.index.refresh import refresh, refresh_files
+from fimble.context.index.store import IndexStore, index_path
 from fimble.core.errors import InputError
 from fimble.core.flow import Chunk, Completion, CompletionRequest, Rejection, RequestId
 from fimble.engine.complete import Engine
@@ -44,7 +47,7 @@ def with_context(subject: Subject, arm: ContextArm, records: Sequence[Record], r
     }
     if arm == "repository":
         found = {record_id: _repository_of(record, repositories) for record_id, record in by_id.items()}
-        openers["repository"] = lambda opener: as_opener(InRepository(opener, by_id, found))
+        openers["repository"] = lambda opener: as_opener(InRepository(opener, by_id, found, subject.cache))
 
     def completers(lines: str) -> OpenCompleter:
         return openers[arm](subject.completers(lines))
@@ -75,12 +78,18 @@ class InRepository:
     """Asks about each record's file as the file of its repository, in a copy where it has the hole."""
 
     def __init__(
-        self, opener: OpenCompleter, records: Mapping[RequestId, Record], repositories: Mapping[RequestId, Path]
+        self,
+        opener: OpenCompleter,
+        records: Mapping[RequestId, Record],
+        repositories: Mapping[RequestId, Path],
+        cache: Path | None,
     ) -> None:
-        """`opener` opens an engine in a copy of one of the `repositories`."""
+        """`opener` opens an engine in a copy of one of the `repositories`, which looks for its index in `cache`."""
         self._opener = opener
         self._records = records
         self._repositories = repositories
+        self._cache = cache
+        self._indexed: set[Path] = set()
 
     async def complete(self, request: CompletionRequest) -> Completion | Rejection:
         """The answer, once the sources have seen all they want to, however long a busy machine takes."""
@@ -91,11 +100,32 @@ class InRepository:
             place = root / record.path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(request.document.text, "utf-8", "surrogatepass", newline="")
-            async with self._opener(root) as completer:
-                document = dataclasses.replace(request.document, uri=place.as_uri())
-                asked = dataclasses.replace(request, document=document)
-                await _engine(completer).explain(asked)
-                return await completer.complete(asked)
+            with self._index(self._repositories[request.request_id], root, record.path):
+                async with self._opener(root) as completer:
+                    document = dataclasses.replace(request.document, uri=place.as_uri())
+                    asked = dataclasses.replace(request, document=document)
+                    await _engine(completer).explain(asked)
+                    return await completer.complete(asked)
+
+    @contextlib.contextmanager
+    def _index(self, repository: Path, root: Path, path: str) -> Generator[None]:
+        """The index of the copy `root`, whole, as an editor would have it: the repository's with `path` read anew."""
+        if self._cache is None:
+            yield
+            return
+        known, own = index_path(self._cache, repository), index_path(self._cache, root)
+        if repository not in self._indexed:
+            self._indexed.add(repository)
+            with contextlib.closing(IndexStore(known)) as store:
+                refresh(repository, store)
+        shutil.copy(known, own)
+        with contextlib.closing(IndexStore(own)) as store:
+            refresh_files(root, store, scan(root), [path])
+        try:
+            yield
+        finally:
+            for part in own.parent.glob(f"{own.name}*"):
+                part.unlink()
 
 
 def _given_opener(opener: OpenCompleter, records: Mapping[RequestId, Record]) -> OpenCompleter:

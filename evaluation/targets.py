@@ -35,11 +35,15 @@ _NO_TIME_BOX_MS = 600_000
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Something ready to be asked. `completers` takes the option `completion.lines`; the peer has no such option."""
+    """Something ready to be asked. `completers` takes the option `completion.lines`; the peer has no such option.
+
+    `cache` is the folder where an engine of it looks for the index of a workspace.
+    """
 
     name: str
     completers: Callable[[str], OpenCompleter]
     replay: OpenReplay
+    cache: Path | None = None
 
 
 @contextlib.asynccontextmanager
@@ -129,7 +133,9 @@ def _fimble(settings: Settings, home: Path) -> Subject:
     def open_replay(workspace: Path) -> AbstractAsyncContextManager[ReplayTarget]:
         return open_server(settings, home, workspace)
 
-    return Subject("fimble", lambda lines: _engine_opener(_with_lines(settings, lines)), open_replay)
+    return Subject(
+        "fimble", lambda lines: _engine_opener(_with_lines(settings, lines)), open_replay, settings.paths.cache
+    )
 
 
 def _engine_opener(settings: Settings) -> OpenCompleter:

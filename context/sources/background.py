@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fimble.context.gather import path_of_uri
 from fimble.context.index.files import relative_path
-from fimble.core.flow import Chunk, CompletionRequest
+from fimble.core.flow import Chunk, CompletionRequest, Trigger
 from fimble.core.position import split_at
 
 _log = logging.getLogger(__name__)
@@ -31,11 +31,22 @@ class BackgroundSource:
     """One finder in one thread. `name` is the finder's, for `fimble explain`."""
 
     def __init__(
-        self, name: str, find: Find, root: Path, executor: Executor, *, patience_ms: float = PATIENCE_MS
+        self,
+        name: str,
+        find: Find,
+        root: Path,
+        executor: Executor,
+        *,
+        find_typing: Find | None = None,
+        patience_ms: float = PATIENCE_MS,
     ) -> None:
-        """`root` is the workspace that paths are made relative to; `executor` must run one thing at a time."""
+        """`root` is the workspace that paths are made relative to; `executor` must run one thing at a time.
+
+        `find_typing`, if given, is what `collect` asks unless the user asks by hand; `settle` always asks `find`.
+        """
         self.name = name
         self._find = find
+        self._find_typing = find_typing or find
         self._root = root
         self._executor = executor
         self._patience_s = patience_ms / 1000.0
@@ -47,7 +58,7 @@ class BackgroundSource:
         path = self._path(request)
         if path is None:
             return ()
-        future = self._submit(path, request)
+        future = self._submit(path, request, self._find if request.trigger is Trigger.INVOKED else self._find_typing)
         done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=self._patience_s)
         if not done:
             _log.info("context source %s: still looking; the last answer stands", self.name)
@@ -58,17 +69,17 @@ class BackgroundSource:
         """Wait until the finder has looked at this request, however long it takes."""
         path = self._path(request)
         if path is not None:
-            await asyncio.wait([asyncio.wrap_future(self._submit(path, request))])
+            await asyncio.wait([asyncio.wrap_future(self._submit(path, request, self._find))])
 
     def _path(self, request: CompletionRequest) -> str | None:
         return relative_path(self._root, path_of_uri(request.document.uri))
 
-    def _submit(self, path: str, request: CompletionRequest) -> Future[Sequence[Chunk]]:
+    def _submit(self, path: str, request: CompletionRequest, look: Find) -> Future[Sequence[Chunk]]:
         if self._waiting is not None:
             self._waiting.cancel()  # not begun yet: nobody needs the answer to an older key
 
         def find() -> Sequence[Chunk]:
-            chunks = self._find(path, *split_at(request.document.text, request.cursor))
+            chunks = look(path, *split_at(request.document.text, request.cursor))
             self._known.pop(path, None)
             self._known[path] = chunks
             if len(self._known) > _MAX_KNOWN:

@@ -26,6 +26,7 @@ from fimble.context.sources.recent_edits import RecentEdits
 from fimble.context.sources.related import Related
 from fimble.context.sources.similar import Similar
 from fimble.context.sources.surroundings import Surveyor
+from fimble.context.sources.usages import Usages
 from fimble.core.flow import CompletionRequest, Document
 from fimble.core.ports import ContextSource
 
@@ -115,12 +116,18 @@ class Sources(Sequence[ContextSource]):
 
 
 def build_sources(
-    workspace: Path | None, *, n_tokens: int, cache: Path | None = None, activity: Activity | None = None
+    workspace: Path | None,
+    *,
+    n_tokens: int,
+    cache: Path | None = None,
+    keeps_index_up: bool = True,
+    activity: Activity | None = None,
 ) -> Sources:
     """The sources for a workspace folder, which share `n_tokens` tokens; none without a workspace.
 
-    With a cache folder the workspace is watched and its index kept there, made by a process of low priority; without
-    one only small workspaces have an index. `activity` is what the editor's session tells of open files and edits.
+    With a cache folder the workspace is watched and its index kept there, made by a process of low priority; unless
+    `keeps_index_up`, an index that lies there is used as it is. Else only small workspaces have one. `activity` is what
+    the editor's session tells of open files and edits.
     Nothing is read before the first request. Opens no connection.
     """
     if workspace is None or n_tokens <= 0:
@@ -128,14 +135,16 @@ def build_sources(
     root = workspace.absolute()
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fimble-context")
     files = Workspace(root)
-    index = _Index(files, index_path(cache, root) if cache is not None else None)
+    index = _Index(files, index_path(cache, root) if cache is not None else None, keeps_up=keeps_index_up)
     surveyor = Surveyor()
     definitions = Definitions(files, n_tokens, surveyor, Related(index.implementations))
+    usages = Usages(files, index.open, surveyor, definitions.usable_names)
     finders: list[Definitions | RecentEdits | OpenFiles | Similar] = [definitions]
     if activity is not None:
         finders += [RecentEdits(activity), OpenFiles(activity, surveyor)]
     finders.append(Similar(files, index.open, surveyor))
-    built = [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
+    built = [BackgroundSource(usages.name, usages.find, root, executor, find_typing=usages.kept)]
+    built += [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
     names = NamesAtCursor(definitions.names, root, executor)
     return Sources(built, names, executor, index, _Watched(root, activity) if activity is not None else None)
 
@@ -155,9 +164,10 @@ class _Watched:
 class _Index:
     """The workspace's index: opened, and its upkeep begun, when first asked for. Asked by the sources' thread only."""
 
-    def __init__(self, files: Workspace, path: Path | None) -> None:
+    def __init__(self, files: Workspace, path: Path | None, *, keeps_up: bool) -> None:
         self._files = files
-        self._path = path
+        self._path = path if keeps_up or (path is not None and path.exists()) else None
+        self._keeps_up = keeps_up
         self._store: IndexStore | None = None
         self._upkeep: Upkeep | None = None
         self._is_tried = False
@@ -176,7 +186,7 @@ class _Index:
             elif self._path is not None:
                 self._store = IndexStore(self._path)
                 with self._lock:
-                    if not self._closed:
+                    if self._keeps_up and not self._closed:
                         self._upkeep = Upkeep(self._files, self._path)
                         self._upkeep.start()
         except Exception:  # of SQLite or of the disk: completions go on without

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fimble.context.index.workspace import Workspace
@@ -61,11 +61,18 @@ class Definitions:
 
     def names(self, path: str, before: str, after: str) -> Sequence[str]:
         """Names that may follow the link before the cursor; none where nobody can tell."""
+        return self._ask(Finder.names, path, before, after)
+
+    def usable_names(self, path: str, before: str, after: str) -> Sequence[str]:
+        """The same; without a link, names of other files that may be used at the cursor."""
+        return self._ask(Finder.usable_names, path, before, after)
+
+    def _ask(self, names: Callable[[Finder], list[str]], path: str, before: str, after: str) -> Sequence[str]:
         around = self._surveyor.survey(path, before, after)
         if around is None:
             return ()
         with self._lock:
-            return Finder(around, self._symbols_for(around)).names()[:_MAX_NAMES]
+            return names(Finder(around, self._symbols_for(around)))[:_MAX_NAMES]
 
     def _symbols_for(self, around: Surroundings) -> Symbols:
         symbols = self._symbols

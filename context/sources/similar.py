@@ -57,8 +57,8 @@ class Similar:
     def _search(self, around: Surroundings, store: IndexStore) -> list[Chunk]:
         lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
         asked = words_of_code("\n".join([*lines, around.receiver]))[-_MAX_ASKED_WORDS:]
-        words = store.rarest(asked, _N_WORDS, n_own=_window_counts(around))
-        places = store.similar(words, language_names=_kin(around.language), not_in=around.path, limit=_N_CANDIDATES)
+        words = store.rarest(asked, _N_WORDS, n_own=window_counts(around))
+        places = store.similar(words, language_names=kin(around.language), not_in=around.path, limit=_N_CANDIDATES)
         chunks: list[Chunk] = []
         taken: set[tuple[str, int]] = set()
         for place in places:
@@ -83,7 +83,7 @@ class Similar:
         return Chunk(place.path, shown, self.name, -place.rank, place.first_line) if shown.strip() else None
 
 
-def _window_counts(around: Surroundings) -> Counter[str]:
+def window_counts(around: Surroundings) -> Counter[str]:
     """How many windows of the file itself a word is in: those are no use."""
     counts: Counter[str] = Counter()
     for _, words in windows_of(around.before + around.after):
@@ -91,6 +91,6 @@ def _window_counts(around: Surroundings) -> Counter[str]:
     return counts
 
 
-def _kin(language: Language) -> tuple[str, ...]:
+def kin(language: Language) -> tuple[str, ...]:
     """Languages whose code is worth showing beside this one's."""
     return next((group for group in (_SCRIPTS, _CS) if language.name in group), (language.name,))

@@ -12,6 +12,7 @@ from itertools import islice
 from fimble.context.sources.bindings import Binding, bound_of, last_bindings
 from fimble.context.sources.expression import Step, read_chain
 from fimble.context.sources.import_line import import_at_cursor
+from fimble.context.sources.modules.target import Target
 from fimble.context.sources.surroundings import Surroundings, names_by_nearness
 from fimble.context.sources.symbols import Found, Symbols
 from fimble.syntax.outline.model import WILDCARD, Kind
@@ -101,6 +102,17 @@ class Finder:
             pattern = rf"(?<![\w$.:>]){re.escape(around.receiver)}\s*(?:\?\.|!\.|\.|->|::)\s*([A-Za-z_$][\w$]*)"
             for text in (around.before[: len(around.before) - len(around.receiver)], around.after):
                 names += re.findall(pattern, text)
+        return [name for name in dict.fromkeys(names) if _PLAIN_NAME.fullmatch(name)]
+
+    def usable_names(self) -> list[str]:
+        """The same; without a link, names of other files that the file sees and imports that it has not used yet."""
+        names = self.names()
+        if names or self._around.has_link or self._around.is_prose:
+            return names
+        targets = [target for targets, _ in self._implicit_modules() for target in targets]
+        seen = [found for target in targets for found in self._symbols.names_of(target.paths)]
+        names = [found.definition.name for found in seen if found.definition is not None and self._is_elsewhere(found)]
+        names += [item.alias for item, _ in self._symbols.imported(self._around.path) if item.alias]
         return [name for name in dict.fromkeys(names) if _PLAIN_NAME.fullmatch(name)]
 
     def scope(self) -> list[Want]:
@@ -237,19 +249,19 @@ class Finder:
 
     def _of_implicit(self) -> Iterator[Want]:
         """Names that the file sees without naming them: its package, wildcard imports."""
-        around, symbols = self._around, self._symbols
-        weight = 0.6 if around.has_link else 1.4
-        modules = [
-            (targets, "wildcard import") for item, targets in symbols.imported(around.path) if item.name == WILDCARD
-        ]
-        modules.append((symbols.implicit(around.path), "same package"))
-        for targets, reason in modules:
+        weight = 0.6 if self._around.has_link else 1.4
+        for targets, reason in self._implicit_modules():
             for target in targets:
                 if target.paths:
                     found = Found(target.paths)
                     # The names are worth much and cost little.
                     yield Want(found, Show.NAMES, weight + 0.9, reason)
                     yield Want(found, Show.MEMBERS, weight, reason)
+
+    def _implicit_modules(self) -> list[tuple[list[Target], str]]:
+        symbols, path = self._symbols, self._around.path
+        wildcards = [(targets, "wildcard import") for item, targets in symbols.imported(path) if item.name == WILDCARD]
+        return [*wildcards, (symbols.implicit(path), "same package")]
 
     def _inherited(self, weight: float, *, is_focus: bool = False) -> Iterator[Want]:
         own = self._own_type()

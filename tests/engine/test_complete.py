@@ -252,10 +252,14 @@ async def test_a_selected_menu_item_is_extended() -> None:
 class Known:
     """A workspace that knows names."""
 
+    n_settled = 0
+
     async def names(self, request: CompletionRequest) -> tuple[str, ...]:
         return ("getJob", "get", "list")
 
-    async def settle(self, request: CompletionRequest) -> None: ...
+    async def settle(self, request: CompletionRequest) -> None:
+        self.n_settled += 1
+
     def on_open(self, document: Document) -> None: ...
     def on_edit(self, document: Document) -> None: ...
     def on_close(self, uri: str) -> None: ...
@@ -273,6 +277,21 @@ async def test_the_model_is_told_what_is_left_of_the_names_that_may_come(source:
         await engine.complete(request(source))
         assert [prompt.name_rests for prompt in backend.prompts] == [rests if is_on else ()]
         await engine.aclose()
+
+
+@pytest.mark.parametrize(
+    ("trigger", "cold_budget_ms", "n_settled"),
+    [(Trigger.INVOKED, 350, 1), (Trigger.AUTOMATIC, 350, 0), (Trigger.AUTOMATIC, 60_000, 1)],
+)
+async def test_sources_look_at_every_request_by_hand_and_where_all_is_read_in_time(
+    trigger: Trigger, cold_budget_ms: int, n_settled: int
+) -> None:
+    settings = load_settings([Layer("test", {"prompt.cold_budget_ms": cold_budget_ms})], environ={})
+    workspace = Known()
+    engine = Engine(settings.config, ScriptedBackend(lambda _: "a"), (), Sink(), SystemClock(), workspace)
+    await engine.complete(request("x.$0", trigger=trigger))
+    assert workspace.n_settled == n_settled
+    await engine.aclose()
 
 
 async def test_what_would_break_the_file_is_held_back_unless_that_is_switched_off() -> None:

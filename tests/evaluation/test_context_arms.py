@@ -37,17 +37,18 @@ RECORD = Record(
 class Seen:
     """A subject over a scripted model; keeps the prompts."""
 
-    def __init__(self) -> None:
+    def __init__(self, home: Path | None = None) -> None:
         self.backend = ScriptedBackend(lambda prompt: "find(1)")
+        self.settings = load_settings(environ={"FIMBLE_HOME": str(home)} if home else {})
 
         @contextlib.asynccontextmanager
         async def open_it(workspace: Path) -> AsyncGenerator[Completer]:
-            engine = build_engine(load_settings(environ={}), backend=self.backend, workspace=workspace)
+            engine = build_engine(self.settings, backend=self.backend, workspace=workspace)
             yield engine
             await engine.aclose()
 
         unused: Any = None
-        self.subject = Subject("scripted", lambda lines: open_it, unused)
+        self.subject = Subject("scripted", lambda lines: open_it, unused, self.settings.paths.cache if home else None)
 
     async def prompt(self, arm: ContextArm, repositories: Path | None = None) -> str:
         """What the model was shown for the record."""
@@ -85,6 +86,20 @@ async def test_repository_shows_what_fimble_finds_there(tmp_path: Path) -> None:
     assert "piece" not in shown
     assert "the_true_middle" not in shown
     assert (package / "main.py").read_text().count("the_true_middle") == 1
+
+
+async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_index(tmp_path: Path) -> None:
+    package = tmp_path / "owner__name" / "pkg"
+    package.mkdir(parents=True)
+    (package / "store.py").write_text("class Store:\n    def find(self, key): ...\n")
+    (package / "jobs.py").write_text("def run(store, kind):\n    return store.find(kind.key)\n")
+    (package / "main.py").write_text(RECORD.prefix + "the_true_middle()" + RECORD.suffix)
+    for n in range(80):
+        (package / f"filler_{n}.py").write_text(f"def filler_{n}(): ...\n")
+    shown = await Seen(tmp_path / "home").prompt("repository", tmp_path)
+    assert "return store.find(kind.key)" in shown
+    assert "the_true_middle()" not in shown
+    assert len(list((tmp_path / "home" / "cache" / "index").iterdir())) == 1
 
 
 def test_a_repository_that_is_not_there_is_named(tmp_path: Path) -> None:
