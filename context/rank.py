@@ -13,7 +13,7 @@ from fimble.core.flow import Chunk
 # How far the first of a source is from its tenth. 60, as in the paper, is for lists of a thousand; these have ten.
 _RANK_OFFSET = 10
 _WEIGHTS = {
-    "usages": 1.0,  # a dozen lines, all of them before the rest
+    "usages": 1.0,  # a few lines, all of them before the rest
     "definitions": 0.5,
     "recent edits": 0.45,
     "open files": 0.3,

@@ -24,6 +24,8 @@ from fimble.evaluation.answers import opener as as_opener
 from fimble.evaluation.records import Record
 from fimble.evaluation.targets import Subject
 
+# Of the lines of the shorter file.
+_TWIN_SHARE = 0.6
 _NO_SOURCES = shutil.ignore_patterns(".git", "node_modules")
 
 ContextArm = Literal["workspace", "none", "given", "repository"]
@@ -100,7 +102,8 @@ class InRepository:
             place = root / record.path
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(request.document.text, "utf-8", "surrogatepass", newline="")
-            with self._index(self._repositories[request.request_id], root, record.path):
+            gone = _remove_twins(root, place, request.document.text)
+            with self._index(self._repositories[request.request_id], root, [record.path, *gone]):
                 async with self._opener(root) as completer:
                     document = dataclasses.replace(request.document, uri=place.as_uri())
                     asked = dataclasses.replace(request, document=document)
@@ -108,8 +111,8 @@ class InRepository:
                     return await completer.complete(asked)
 
     @contextlib.contextmanager
-    def _index(self, repository: Path, root: Path, path: str) -> Generator[None]:
-        """The index of the copy `root`, whole, as an editor would have it: the repository's with `path` read anew."""
+    def _index(self, repository: Path, root: Path, changed: Sequence[str]) -> Generator[None]:
+        """The index of the copy `root`, whole, as an editor would have it: the repository's with what was changed."""
         if self._cache is None:
             yield
             return
@@ -120,12 +123,30 @@ class InRepository:
                 refresh(repository, store)
         shutil.copy(known, own)
         with contextlib.closing(IndexStore(own)) as store:
-            refresh_files(root, store, scan(root), [path])
+            refresh_files(root, store, scan(root), changed)
         try:
             yield
         finally:
             for part in own.parent.glob(f"{own.name}*"):
                 part.unlink()
+
+
+def _remove_twins(root: Path, place: Path, text: str) -> list[str]:
+    """Take out what is the record's own file at another path, for the repository may be of another commit.
+
+    Returns their paths below `root`.
+    """
+    lines = {line.strip() for line in text.split("\n") if line.strip()}
+    twins: list[Path] = []
+    for other in root.rglob(place.name):
+        if other == place or not other.is_file():
+            continue
+        there = {line.strip() for line in other.read_text("utf-8", "replace").split("\n") if line.strip()}
+        if len(lines & there) > _TWIN_SHARE * max(1, min(len(lines), len(there))):
+            twins.append(other)
+    for twin in twins:
+        twin.unlink()
+    return [twin.relative_to(root).as_posix() for twin in twins]
 
 
 def _given_opener(opener: OpenCompleter, records: Mapping[RequestId, Record]) -> OpenCompleter:

@@ -19,7 +19,7 @@ from fimble.context.sources.similar import kin, window_counts
 from fimble.context.sources.surroundings import Surroundings, Surveyor
 from fimble.core.flow import Chunk
 
-_MAX_LINES, _MAX_LINES_OF_A_NAME = 12, 2
+_MAX_LINES, _MAX_LINES_OF_A_NAME = 8, 2
 _MAX_LINE_CHARS = 160
 _N_WINDOWS = 80
 _N_NAMES, _N_NEAR_WORDS = 60, 10

@@ -96,9 +96,14 @@ async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_i
     (package / "main.py").write_text(RECORD.prefix + "the_true_middle()" + RECORD.suffix)
     for n in range(80):
         (package / f"filler_{n}.py").write_text(f"def filler_{n}(): ...\n")
+    # The same file where it stood at another commit.
+    (package / "old").mkdir()
+    (package / "old" / "main.py").write_text("import old\n" + RECORD.prefix + "find(old_key)" + RECORD.suffix)
     shown = await Seen(tmp_path / "home").prompt("repository", tmp_path)
     assert "return store.find(kind.key)" in shown
     assert "the_true_middle()" not in shown
+    assert "old_key" not in shown
+    assert (package / "old" / "main.py").exists()
     assert len(list((tmp_path / "home" / "cache" / "index").iterdir())) == 1
 
 
