@@ -39,15 +39,16 @@ _RANK_WEIGHT = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is looked for: `pattern` finds it in a line, its group is the name.
+    """What is looked for: `pattern` finds it in a line; its groups are one of `names`, and any name in a like place.
 
-    `names` are empty where any will do but those in `known`, which the file uses already.
+    Of the latter those count that the file does not use yet: they are not in `known`, and begin with what is `typed`.
     """
 
     pattern: re.Pattern[str]
     names: tuple[str, ...]
     known: frozenset[str]
     before_name: str
+    typed: str
     is_behind_link: bool
 
 
@@ -106,15 +107,20 @@ class Usages:
         typed = around.before.rpartition("\n")[2].removeprefix(_head(around))
         fresh = tuple(name for name in names if own[name] <= imported[name] and name.startswith(typed))
         before_name = _last_sign(around.receiver if around.has_link else _head(around))
+        patterns: list[str] = []
         if fresh:
             either = "|".join(map(re.escape, sorted(fresh, key=len, reverse=True)))
-            pattern = re.compile(rf"(?<![\w$])({either})(?![\w$])")
-            return _Question(pattern, fresh, frozenset(), before_name, around.has_link)
-        if not around.has_link or not re.fullmatch(r"\w{2,}", before_name) or names:
+            patterns.append(rf"(?<![\w$])({either})(?![\w$])")
+        # Elsewhere a receiver of the same name may be the same thing, and what follows a like head may follow here.
+        if before_name:
+            is_word = bool(re.match(r"\w", before_name))
+            between = r"\s*(?:\?\.|!\.|\.|->|::)\s*" if around.has_link else r"\s+" if is_word else r"\s*"
+            edge = r"(?<![\w$])" if is_word else ""
+            patterns.append(rf"{edge}{re.escape(before_name)}{between}(?P<unknown>[A-Za-z_]\w{{2,}})")
+        if not patterns:
             return None
-        # Nobody knows what the receiver is; elsewhere it may have the same name.
-        pattern = re.compile(rf"(?<![\w$]){re.escape(before_name)}\s*(?:\?\.|!\.|\.|->|::)\s*(\w+)")
-        return _Question(pattern, (), frozenset(own), before_name, is_behind_link=True)
+        known = frozenset(own).difference(fresh)
+        return _Question(re.compile("|".join(patterns)), fresh, known, before_name, typed, around.has_link)
 
     def _uses(self, around: Surroundings, question: _Question, store: IndexStore) -> Iterator[_Use]:
         near_lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
@@ -133,8 +139,10 @@ class Usages:
                     continue
                 seen.add((place.path, at))
                 for match in question.pattern.finditer(lines[at]):
-                    head = lines[at][: match.start(1)]
-                    if match[1] in question.known or bool(_LINK.search(head)) != question.is_behind_link:
+                    name, head = match[match.lastgroup or 1], lines[at][: match.start(match.lastgroup or 1)]
+                    if match.lastgroup and (name in question.known or not name.startswith(question.typed)):
+                        continue
+                    if bool(_LINK.search(head)) != question.is_behind_link:
                         continue
                     if _NO_USE.search(head):
                         continue
@@ -145,7 +153,7 @@ class Usages:
                     score -= _RANK_WEIGHT * rank
                     if question.before_name and _last_sign(_LINK.sub("", head)) == question.before_name:
                         score += _SAME_HEAD_WEIGHT
-                    yield _Use(match[1], place.path, lines[at].strip(), score)
+                    yield _Use(name, place.path, lines[at].strip(), score)
 
     def _chunks(self, uses: Sequence[_Use]) -> Iterator[Chunk]:
         for path in dict.fromkeys(use.path for use in uses):

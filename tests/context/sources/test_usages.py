@@ -141,6 +141,25 @@ def test_without_a_link_uses_of_what_the_file_sees(case: Callable[[str], Case], 
     assert any("parse(text)" in line or "Parser.of(text)" in line for line in shown(case(text)))
 
 
+def test_what_follows_a_like_head_elsewhere(case: Callable[[str], Case]) -> None:
+    found = case(
+        """
+        #- a.ts
+        export function a(reply, status) {
+          throw failure(reply, status);
+        }
+        const thrown = other(17);
+        #- main.ts
+        function main(reply, status) {
+          throw $0
+        }
+        """
+    )
+    assert shown(found) == ["throw failure(reply, status);"]
+    assert shown(found, found.before + "fa") == ["throw failure(reply, status);"]
+    assert shown(found, found.before + "new") == []
+
+
 @pytest.mark.parametrize("cursor", ["# store.$0", "$0", "x = 1$0"])
 def test_where_nothing_may_follow_there_is_nothing(case: Callable[[str], Case], cursor: str) -> None:
     assert shown(case(f"{STORE}\n#- other.py\ny = 2\n#- main.py\ndef f(store):\n    {cursor}\n")) == []
