@@ -1,11 +1,23 @@
 /** Temporary folders, small programs and wheels for tests of src/server. */
 
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import * as path from 'node:path';
+import { afterAll } from 'vitest';
 
-export const temporaryFolder = (): string => mkdtempSync(path.join(tmpdir(), 'fimble-'));
+const folders: string[] = [];
+
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Is removed when the tests of the file have run. */
+export function temporaryFolder(): string {
+  const folder = mkdtempSync(path.join(tmpdir(), 'fimble-'));
+  folders.push(folder);
+  return folder;
+}
 
 /** An executable shell script. */
 export function script(folder: string, name: string, body: string): string {
