@@ -26,6 +26,8 @@ _N_NAMES, _N_NEAR_WORDS = 60, 10
 _LINES_BEFORE, _LINES_AFTER = 14, 5
 _USE_LINES_BEFORE, _USE_LINES_AFTER = 6, 2
 _MAX_SCOPES = 32
+_MIN_NAME_CHARS = 3
+_NAME = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]*")
 _LINK = re.compile(r"(?:\.|->|::)\s*$")
 _NO_USE = re.compile(
     r"^\s*(?:[#*]|//|/\*|(?:import|from|use|package|pub\s+use|export\s*\{)\b)"
@@ -39,17 +41,26 @@ _RANK_WEIGHT = 0.02
 
 @dataclass(frozen=True, slots=True)
 class _Question:
-    """What is looked for: `pattern` finds it in a line; its groups are one of `names`, and any name in a like place.
+    """What is looked for: one of `names` behind a link or not, or any other in a like place.
 
     Of the latter those count that the file does not use yet: they are not in `known`, and begin with what is `typed`.
+    `like_place` is None where any place is like this one.
     """
 
-    pattern: re.Pattern[str]
-    names: tuple[str, ...]
+    names: frozenset[str]
     known: frozenset[str]
-    before_name: str
     typed: str
+    before_name: str
+    like_place: re.Pattern[str] | None
     is_behind_link: bool
+
+    def is_answered_by(self, name: str, head: str) -> bool:
+        """Whether `name` behind `head`, in a line elsewhere, is a use that was asked for."""
+        if name not in self.names:
+            is_new = name not in self.known and name.startswith(self.typed) and len(name) >= _MIN_NAME_CHARS
+            if not is_new or self.like_place is None or not self.like_place.search(head):
+                return False
+        return bool(_LINK.search(head)) == self.is_behind_link and not _NO_USE.search(head)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,27 +116,18 @@ class Usages:
         imported = Counter(item.alias for item in around.outline.imports)
         names = self._find_names(around.path, around.before, around.after)
         typed = around.before.rpartition("\n")[2].removeprefix(_head(around))
-        fresh = tuple(name for name in names if own[name] <= imported[name] and name.startswith(typed))
+        fresh = frozenset(name for name in names if own[name] <= imported[name] and name.startswith(typed))
         before_name = _last_sign(around.receiver if around.has_link else _head(around))
-        patterns: list[str] = []
-        if fresh:
-            either = "|".join(map(re.escape, sorted(fresh, key=len, reverse=True)))
-            patterns.append(rf"(?<![\w$])({either})(?![\w$])")
-        # Elsewhere a receiver of the same name may be the same thing, and what follows a like head may follow here.
-        if before_name:
-            is_word = bool(re.match(r"\w", before_name))
-            between = r"\s*(?:\?\.|!\.|\.|->|::)\s*" if around.has_link else r"\s+" if is_word else r"\s*"
-            edge = r"(?<![\w$])" if is_word else ""
-            patterns.append(rf"{edge}{re.escape(before_name)}{between}(?P<unknown>[A-Za-z_]\w{{2,}})")
-        if not patterns:
+        if not fresh and not before_name:
             return None
+        like_place = _like_place(before_name, is_behind_link=around.has_link) if before_name else None
         known = frozenset(own).difference(fresh)
-        return _Question(re.compile("|".join(patterns)), fresh, known, before_name, typed, around.has_link)
+        return _Question(fresh, known, typed, before_name, like_place, around.has_link)
 
     def _uses(self, around: Surroundings, question: _Question, store: IndexStore) -> Iterator[_Use]:
         near_lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
         near = words_of_code("\n".join([*near_lines, around.receiver]))
-        asked = store.rarest(question.names or (question.before_name,), _N_NAMES)
+        asked = store.rarest(sorted(question.names) or [question.before_name], _N_NAMES)
         asked += store.rarest(near, _N_NEAR_WORDS, n_own=window_counts(around))
         places = store.similar(
             list(dict.fromkeys(asked)), language_names=kin(around.language), not_in=around.path, limit=_N_WINDOWS
@@ -138,13 +140,9 @@ class Usages:
                 if (place.path, at) in seen or len(lines[at]) > _MAX_LINE_CHARS:
                     continue
                 seen.add((place.path, at))
-                for match in question.pattern.finditer(lines[at]):
-                    name, head = match[match.lastgroup or 1], lines[at][: match.start(match.lastgroup or 1)]
-                    if match.lastgroup and (name in question.known or not name.startswith(question.typed)):
-                        continue
-                    if bool(_LINK.search(head)) != question.is_behind_link:
-                        continue
-                    if _NO_USE.search(head):
+                for match in _NAME.finditer(lines[at]):
+                    name, head = match[0], lines[at][: match.start()]
+                    if not question.is_answered_by(name, head):
                         continue
                     there = lines[max(0, at - _USE_LINES_BEFORE) : at + _USE_LINES_AFTER + 1]
                     words = frozenset(words_of_code("\n".join(there)))
@@ -185,6 +183,14 @@ def _last_sign(text: str) -> str:
     """The last word, or else the last sign."""
     match = re.search(r"(\w+|\S)(?:\([^()]*\))?\s*$", text)
     return match[1] if match else ""
+
+
+def _like_place(before_name: str, *, is_behind_link: bool) -> re.Pattern[str]:
+    """Elsewhere a receiver of the same name may be the same thing, and what follows a like head may follow here."""
+    is_word = bool(re.match(r"\w", before_name))
+    edge = r"(?<![\w$])" if is_word else ""
+    between = r"\s*(?:\?\.|!\.|\.|->|::)\s*" if is_behind_link else r"\s+" if is_word else r"\s*"
+    return re.compile(rf"{edge}{re.escape(before_name)}{between}$")
 
 
 def _lines_of(place: Place, n_lines: int) -> range:
