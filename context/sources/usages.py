@@ -6,6 +6,7 @@ A small model copies a use sooner than it works one out from a definition (docs/
 from __future__ import annotations
 
 import re
+import string
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ _LINES_BEFORE, _LINES_AFTER = 14, 5
 _USE_LINES_BEFORE, _USE_LINES_AFTER = 6, 2
 _MAX_SCOPES = 32
 _MIN_NAME_CHARS = 3
+_NAME_CHARS = f"{string.ascii_letters}{string.digits}_$"
 _NAME = re.compile(r"(?<![\w$])[A-Za-z_$][\w$]*")
 _LINK = re.compile(r"(?:\.|->|::)\s*$")
 _NO_USE = re.compile(
@@ -115,7 +117,7 @@ class Usages:
         own = Counter(re.findall(r"\w+", around.before + around.after))
         imported = Counter(item.alias for item in around.outline.imports)
         names = self._find_names(around.path, around.before, around.after)
-        typed = around.before.rpartition("\n")[2].removeprefix(_head(around))
+        typed = around.before[len(around.before.rstrip(_NAME_CHARS)) :]
         fresh = frozenset(name for name in names if own[name] <= imported[name] and name.startswith(typed))
         before_name = _last_sign(around.receiver if around.has_link else _head(around))
         if not fresh and not before_name:
@@ -175,13 +177,13 @@ def _best(uses: Iterator[_Use]) -> list[_Use]:
 
 
 def _head(around: Surroundings) -> str:
-    """The cursor's line up to the cursor, without a half-typed name."""
-    return re.sub(r"[\w$]+$", "", around.before.rpartition("\n")[2])
+    """The end of the cursor's line up to the cursor, without a half-typed name."""
+    return around.before.rpartition("\n")[2].rstrip(_NAME_CHARS)[-_MAX_LINE_CHARS:]
 
 
 def _last_sign(text: str) -> str:
     """The last word, or else the last sign."""
-    match = re.search(r"(\w+|\S)(?:\([^()]*\))?\s*$", text)
+    match = re.search(r"(\w+|\S)(?:\([^()]*\))?\s*$", text[-_MAX_LINE_CHARS:])
     return match[1] if match else ""
 
 

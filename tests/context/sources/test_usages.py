@@ -165,6 +165,12 @@ def test_where_nothing_may_follow_there_is_nothing(case: Callable[[str], Case], 
     assert shown(case(f"{STORE}\n#- other.py\ny = 2\n#- main.py\ndef f(store):\n    {cursor}\n")) == []
 
 
+@pytest.mark.parametrize("unit", ["a", "a(", "a.", "a b "])
+def test_a_line_without_end_is_no_riddle(case: Callable[[str], Case], unit: str) -> None:
+    line = unit * (100_000 // len(unit))
+    assert shown(case(f"{STORE}\n#- main.js\nfunction f(store) {{\n  {line} store.$0\n}}\n")) == []
+
+
 def test_while_typing_the_lines_of_the_scope_stay(case: Callable[[str], Case]) -> None:
     found = case(
         f"{STORE}\n#- main.py\nfrom store import Store\ndef f(store: Store):\n    store.$0\ndef g():\n    pass\n"
