@@ -9,16 +9,14 @@ import contextlib
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from fimble.context.index.files import scan
-from fimble.context.index.refresh import refresh, refresh_files
-from fimble.context.index.store import IndexStore, index_path
 from fimble.core.errors import InputError
 from fimble.core.flow import Chunk, Completion, CompletionRequest, Rejection, RequestId
 from fimble.engine.complete import Engine
+from fimble.engine.indexing import index_of_copy
 from fimble.evaluation.answers import Completer, OpenCompleter
 from fimble.evaluation.answers import opener as as_opener
 from fimble.evaluation.records import Record
@@ -91,7 +89,6 @@ class InRepository:
         self._records = records
         self._repositories = repositories
         self._cache = cache
-        self._indexed: set[Path] = set()
 
     async def complete(self, request: CompletionRequest) -> Completion | Rejection:
         """The answer, once the sources have seen all they want to, however long a busy machine takes."""
@@ -103,32 +100,14 @@ class InRepository:
             place.parent.mkdir(parents=True, exist_ok=True)
             place.write_text(request.document.text, "utf-8", "surrogatepass", newline="")
             gone = _remove_twins(root, place, request.document.text)
-            with self._index(self._repositories[request.request_id], root, [record.path, *gone]):
+            repository, changed = self._repositories[request.request_id], [record.path, *gone]
+            indexed = index_of_copy(self._cache, repository, root, changed) if self._cache else contextlib.nullcontext()
+            with indexed:
                 async with self._opener(root) as completer:
                     document = dataclasses.replace(request.document, uri=place.as_uri())
                     asked = dataclasses.replace(request, document=document)
                     await _engine(completer).explain(asked)
                     return await completer.complete(asked)
-
-    @contextlib.contextmanager
-    def _index(self, repository: Path, root: Path, changed: Sequence[str]) -> Generator[None]:
-        """The index of the copy `root`, whole, as an editor would have it: the repository's with what was changed."""
-        if self._cache is None:
-            yield
-            return
-        known, own = index_path(self._cache, repository), index_path(self._cache, root)
-        if repository not in self._indexed:
-            self._indexed.add(repository)
-            with contextlib.closing(IndexStore(known)) as store:
-                refresh(repository, store)
-        shutil.copy(known, own)
-        with contextlib.closing(IndexStore(own)) as store:
-            refresh_files(root, store, scan(root), changed)
-        try:
-            yield
-        finally:
-            for part in own.parent.glob(f"{own.name}*"):
-                part.unlink()
 
 
 def _remove_twins(root: Path, place: Path, text: str) -> list[str]:
