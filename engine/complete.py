@@ -44,7 +44,6 @@ from fimble.engine.traffic import Route, Traffic
 _log = logging.getLogger(__name__)
 # Longest that a completion asked for by hand waits for its workspace to be looked through.
 _SETTLE_S = 2.0
-_SETTLE_TYPING_S = 0.02
 
 
 class WorkspaceSources(Protocol):
@@ -277,11 +276,10 @@ class Engine:
 
     async def _gather(self, request: CompletionRequest) -> Context:
         asked = _with_popup_item(request)
-        is_by_hand = request.trigger is Trigger.INVOKED
-        if self._workspace and (is_by_hand or self._prompting.reads_anew_in_time):
+        if self._workspace and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLE_S if is_by_hand else _SETTLE_TYPING_S):
+                async with asyncio.timeout(_SETTLE_S):
                     await self._workspace.settle(asked)
         if not self._workspace or not self._config.completion.known_names:
             return await gather(asked, self._sources)

@@ -62,12 +62,6 @@ class Prompting:
         self._config = config
         self.pace = Pace()
 
-    @property
-    def reads_anew_in_time(self) -> bool:
-        """Whether this machine reads a whole prompt as quickly as an automatic completion may take to read."""
-        options = self._config.prompt
-        return self.pace.ms_per_token * options.max_tokens <= options.cold_budget_ms
-
     async def full(self, request: CompletionRequest, context: Context, info: ModelInfo) -> Prompt:
         """The prompt with all that the options ask for."""
         return await self._assemble(request, context, info, self._config.prompt)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fimble.context.gather import path_of_uri
 from fimble.context.index.files import relative_path
-from fimble.core.flow import Chunk, CompletionRequest, Trigger
+from fimble.core.flow import Chunk, CompletionRequest
 from fimble.core.position import split_at
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ class BackgroundSource:
     ) -> None:
         """`root` is the workspace that paths are made relative to; `executor` must run one thing at a time.
 
-        `find_typing`, if given, is what `collect` asks unless the user asks by hand; `settle` always asks `find`.
+        `find_typing`, if given, is what `collect` asks; only `settle`, which who asks by hand waits for, asks `find`.
         """
         self.name = name
         self._find = find
@@ -58,7 +58,7 @@ class BackgroundSource:
         path = self._path(request)
         if path is None:
             return ()
-        future = self._submit(path, request, self._find if request.trigger is Trigger.INVOKED else self._find_typing)
+        future = self._submit(path, request, self._find_typing)
         done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=self._patience_s)
         if not done:
             _log.info("context source %s: still looking; the last answer stands", self.name)
