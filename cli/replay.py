@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, get_args
 
@@ -29,6 +31,11 @@ from fimble.evaluation.targets import BackendName
     help="What to type at. Repeatable: they are measured one after another.",
 )
 @click.option("--busy-cores", type=click.IntRange(min=0), default=0, help="Keep so many cores busy with other work.")
+@click.option(
+    "--indexing",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Index the code in this folder meanwhile, from nothing and again and again, as the server does once.",
+)
 @click.option("--json", "json_path", type=click.Path(path_type=Path), help="Write summaries and every request here.")
 @click.option("--plots", type=click.Path(path_type=Path), help="Draw plots into this folder.")
 def replay(
@@ -39,6 +46,7 @@ def replay(
     model_id: str | None,
     backends: tuple[BackendName, ...],
     busy_cores: int,
+    indexing: Path | None,
     json_path: Path | None,
     plots: Path | None,
 ) -> None:
@@ -46,7 +54,7 @@ def replay(
 
     The numbers are defined in docs/evaluation.md.
     """
-    from fimble.evaluation import load, machine
+    from fimble.evaluation import machine
     from fimble.evaluation.plots import plot_replays
     from fimble.evaluation.records import sample
     from fimble.evaluation.replay import TraceReplay, replay_trace
@@ -61,6 +69,7 @@ def replay(
         "traces": [trace.id for trace in traces],
         "realtime": realtime,
         "busy_cores": busy_cores,
+        "indexing": indexing.name if indexing else None,
         "model": settings.config.model.id,
         "weights": weights_name(settings),
         "options": dataclasses.asdict(settings.config),
@@ -71,7 +80,7 @@ def replay(
 
     async def type_at(backend: BackendName) -> tuple[list[TraceReplay], float]:
         typed: list[TraceReplay] = []
-        with load.busy_cores(busy_cores) as load_cpu_s:
+        with _other_work(busy_cores, indexing) as load_cpu_s:
             async with open_subject(backend, settings, model_finder(settings)) as subject:
                 before_s = cpu_seconds() - load_cpu_s()
                 for trace in traces:
@@ -92,3 +101,16 @@ def replay(
     if plots:
         for path in plot_replays(replays, plots):
             console.print(f"drawn: {path}")
+
+
+@contextlib.contextmanager
+def _other_work(busy_cores: int, indexing: Path | None) -> Generator[Callable[[], float]]:
+    """What else the machine does meanwhile. Gives how many CPU seconds the processes that are at it have used."""
+    from fimble.engine.indexing import always_indexing
+    from fimble.evaluation import load
+
+    with contextlib.ExitStack() as stack:
+        costs = [stack.enter_context(load.busy_cores(busy_cores))]
+        if indexing:
+            costs.append(stack.enter_context(always_indexing(indexing)))
+        yield lambda: sum(cost() for cost in costs)

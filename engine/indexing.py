@@ -1,15 +1,24 @@
-"""A whole index of a copy of a repository, made at once: what is measured must not hang on how far an index is."""
+"""Indexes for measuring: a whole one of a copy, made at once, and one that is being made all the while."""
 
 from __future__ import annotations
 
 import contextlib
 import shutil
-from collections.abc import Generator, Sequence
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
+
+import psutil
 
 from fimble.context.index.files import scan
 from fimble.context.index.refresh import refresh, refresh_files
 from fimble.context.index.store import IndexStore, index_path
+from fimble.context.index.worker import start_worker
+from fimble.core.errors import InputError
+
+_LOOK_AGAIN_S = 0.1
 
 
 @contextlib.contextmanager
@@ -30,3 +39,45 @@ def index_of_copy(cache: Path, repository: Path, root: Path, changed: Sequence[s
     finally:
         for part in own.parent.glob(f"{own.name}*"):
             part.unlink()
+
+
+@contextlib.contextmanager
+def always_indexing(root: Path) -> Generator[Callable[[], float]]:
+    """While it lasts, `root` is indexed from nothing, by the process that a server starts, again and again.
+
+    Gives a function that says how many CPU seconds the process of the moment has used.
+
+    Raises:
+        InputError: on leaving: `root` could not be indexed.
+    """
+    ended = threading.Event()
+    process: subprocess.Popen[bytes] | None = None
+    failed = False
+
+    def index_again() -> None:
+        nonlocal process, failed
+        while not (failed or ended.is_set()):
+            with tempfile.TemporaryDirectory(prefix="fimble-indexing-") as folder:
+                process = start_worker(root, Path(folder) / "index.sqlite3")
+                while process.poll() is None and not ended.wait(_LOOK_AGAIN_S):
+                    pass
+                failed = bool(process.poll())
+                process.kill()
+                process.wait()
+
+    def cpu_s() -> float:
+        if process:
+            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+                times = psutil.Process(process.pid).cpu_times()
+                return times.user + times.system
+        return 0.0
+
+    thread = threading.Thread(target=index_again, name="indexing", daemon=True)
+    thread.start()
+    try:
+        yield cpu_s
+    finally:
+        ended.set()
+        thread.join()
+    if failed:
+        raise InputError(f"The code in {root} could not be indexed.", mend=f"Try `fimble index {root}`.")
