@@ -73,24 +73,28 @@ _CAVEATS = """\
 
 
 def _made(runs: Sequence[Run]) -> str:
-    machines = {
-        f"{run.machine['cpu']}, {run.machine['n_cores_usable']} cores, {run.machine['memory_gib']} GiB,"
-        f" {run.machine['system']}, Python {run.machine['python']};"
-        f" {', '.join(f'{name} {version}' for name, version in run.machine['versions'].items())};"
-        f" {run.config['model']} ({run.config['weights']} bytes)"
-        for run in runs
-    }
+    machines = sorted({_machine(run) for run in runs})
     lines = [
-        *(f"{made}." for made in sorted(machines)),
+        *(f"{number}. {machine}." for number, machine in enumerate(machines, start=1)),
         "",
-        "| set | | n | commit | finished | load then |",
-        "|---" * 6 + "|",
+        "| set | | n | machine | commit | finished | load then |",
+        "|---" * 7 + "|",
     ]
     for run in sorted(runs, key=lambda run: run.sets[0].name):
-        names = ", ".join(info.name for info in run.sets)
-        cells = (names, run.name, len(run.results), run.machine["commit"], run.finished, run.machine["load_1min"])
+        names, on = ", ".join(info.name for info in run.sets), machines.index(_machine(run)) + 1
+        cells = (names, run.name, len(run.results), on, run.machine["commit"], run.finished, run.machine["load_1min"])
         lines.append(f"| {' | '.join(str(cell) for cell in cells)} |")
     return "\n".join(lines)
+
+
+def _machine(run: Run) -> str:
+    machine = run.machine
+    return (
+        f"{machine['cpu']}, {machine['n_cores_usable']} cores, {machine['memory_gib']} GiB,"
+        f" {machine['system']}, Python {machine['python']};"
+        f" {', '.join(f'{name} {version}' for name, version in machine['versions'].items())};"
+        f" {run.config['model']} ({run.config['weights']} bytes)"
+    )
 
 
 def _scores(runs: Sequence[Run]) -> list[str]:
