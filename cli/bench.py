@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 @click.option("--baselines", type=click.Path(path_type=Path), default=Path("evaluation/baselines"), show_default=True)
 @click.option("--page", type=click.Path(path_type=Path), default=Path("docs/benchmarks.md"), show_default=True)
 @click.option("--set", "set_names", multiple=True, help="Score only this set of the table. Repeatable.")
+@click.option("--row", "row_names", multiple=True, help="Score only this row (as the page names them). Repeatable.")
 @click.option("--missing", is_flag=True, help="Score only sets of which there are no scores, of whatever commit.")
 @click.option("--render-only", is_flag=True, help="Run nothing; write the page from the baselines there are.")
 @click.option(
@@ -42,6 +43,7 @@ def bench(
     baselines: Path,
     page: Path,
     set_names: tuple[str, ...],
+    row_names: tuple[str, ...],
     missing: bool,
     render_only: bool,
     only: str | None,
@@ -65,7 +67,16 @@ def bench(
         _measure_growth(settings, baselines, pictures)
     else:
         if only != "replay":
-            _score_sets(table, names, model_id, baselines, pictures, set_names=set_names, only_missing=missing)
+            _score_sets(
+                table,
+                names,
+                model_id,
+                baselines,
+                pictures,
+                set_names=set_names,
+                row_names=row_names,
+                only_missing=missing,
+            )
         if only != "sets":
             _type_traces(table, names, settings, baselines, pictures)
     _write_page(table_name, baselines, page, pictures)
@@ -80,6 +91,7 @@ def _score_sets(
     pictures: Path,
     *,
     set_names: tuple[str, ...],
+    row_names: tuple[str, ...],
     only_missing: bool,
 ) -> None:
     from fimble.evaluation import bench as standard
@@ -93,7 +105,12 @@ def _score_sets(
         "fimble": [standard.Answerer("fimble", settings), standard.Answerer(standard.UNCHECKED, unchecked)],
         "llama-server": [standard.Answerer("llama-server", settings)],
     }
-    asked: dict[BackendName, list[standard.Answerer]] = {name: answerers[name] for name in names}
+    known = [one.name for of_backend in answerers.values() for one in of_backend]
+    if unknown := set(row_names) - set(known):
+        raise click.BadParameter(f"{', '.join(sorted(unknown))}: the rows are {'; '.join(known)}.", param_hint="--row")
+    asked: dict[BackendName, list[standard.Answerer]] = {
+        name: [one for one in answerers[name] if not row_names or one.name in row_names] for name in names
+    }
     left = standard.left_to_score(
         table, asked, weights_name(settings), baselines, set_names=set_names, only_missing=only_missing
     )

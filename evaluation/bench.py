@@ -128,7 +128,7 @@ def left_to_score(
     set_names: Sequence[str] = (),
     only_missing: bool,
 ) -> list[Scoring]:
-    """The sets (of these names, if any are given) that are not scored yet by this program with these settings.
+    """What is not scored yet by this program with these settings, of the sets of these names, if any are given.
 
     With `only_missing` the scores of another program, or with other settings, will do: a table of hours is made in
     pieces, and says of each piece by which commit it was made.
@@ -142,16 +142,14 @@ def left_to_score(
             if set_names and _set_name(selection) not in set_names:
                 continue
             chosen = select([selection])
-            configs = [
-                {**run_config([selection], chosen, backend, one.settings, weights), "name": one.name}
-                for one in of_backend
-            ]
-            paths = [one.run_path(folder, table, chosen[0].name) for one in of_backend]
-            if not all(
-                path.exists() if only_missing else finished_run(path, config)
-                for path, config in zip(paths, configs, strict=True)
-            ):
-                left.append(Scoring(backend, chosen[0], tuple(of_backend), tuple(configs)))
+            asked: list[tuple[Answerer, dict[str, Any]]] = []
+            for one in of_backend:
+                config = {**run_config([selection], chosen, backend, one.settings, weights), "name": one.name}
+                path = one.run_path(folder, table, chosen[0].name)
+                if not (path.exists() if only_missing else finished_run(path, config)):
+                    asked.append((one, config))
+            if asked:
+                left.append(Scoring(backend, chosen[0], *zip(*asked, strict=True)))
     order = [_set_name(selection) for selection in table.selections(data_folder())]
     return sorted(left, key=lambda scoring: order.index(scoring.chosen.name))  # both backends of a set together
 

@@ -250,6 +250,19 @@ def test_bench_writes_baselines_and_the_page(tmp_path: Path, monkeypatch: pytest
     assert kept.stat().st_mtime_ns == before
     fimble("bench", *common, "--only", "sets")
     assert "other-" not in kept.read_text()
+    # One row of a set may be made without the others.
+    beside = baselines / "small-humaneval_single-fimble-no-grammar.json"
+    beside.unlink()
+    kept.unlink()
+    fimble("bench", *common, "--only", "sets", "--row", "fimble")
+    assert kept.exists()
+    assert not beside.exists()
+    before = kept.stat().st_mtime_ns
+    fimble("bench", *common, "--only", "sets")
+    assert beside.exists()
+    assert kept.stat().st_mtime_ns == before
+    with pytest.raises(AssertionError, match="the rows are fimble; fimble, no grammar; llama-server"):
+        fimble("bench", *common, "--row", "another")
     text = page.read_text()
     # The page is made of the baselines alone.
     page.unlink()
