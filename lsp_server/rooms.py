@@ -12,8 +12,8 @@ from pathlib import Path
 from fimble.core.config import Layer, TelemetryOptions
 from fimble.core.errors import FimbleError
 from fimble.core.ports import EventSink
+from fimble.engine.exclusions import Exclusions
 from fimble.engine.settings import Settings, load_settings
-from fimble.lsp_server.exclusions import Exclusions
 from fimble.lsp_server.ports import CompletionEngine, EngineFactory
 
 _log = logging.getLogger(__name__)

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
+from fimble.context.index.rule_files import GIT_FILES, read_rules
 from fimble.syntax.languages import Language, language_for
 from fimble.syntax.outline.read import has_outlines
 
-_log = logging.getLogger(__name__)
-
 MAX_FILE_BYTES = 1_000_000
-RULE_FILES = (".gitignore", ".fimbleignore")
+RULE_FILES = (*GIT_FILES, ".fimbleignore")
 # Files without definitions that say how modules are found.
 MANIFESTS = frozenset({"go.mod", "Cargo.toml", "package.json", "tsconfig.json", "jsconfig.json"})
 
@@ -76,21 +74,9 @@ class IgnoreRules:
 
     def _specs_of(self, folder: str) -> tuple[GitIgnoreSpec, ...]:
         if folder not in self._specs:
-            names = (".git/info/exclude", *RULE_FILES) if folder == "." else RULE_FILES
-            read = (self._read(self._root / folder / name) for name in names)
+            read = (read_rules(self._root / folder / name) for name in RULE_FILES)
             self._specs[folder] = tuple(spec for spec in read if spec is not None)
         return self._specs[folder]
-
-    def _read(self, path: Path) -> GitIgnoreSpec | None:
-        try:
-            lines = path.read_text("utf-8", "replace").splitlines()
-        except OSError:
-            return None
-        try:
-            return GitIgnoreSpec.from_lines(lines)
-        except ValueError as error:
-            _log.warning("%s is not used: %s", path, error)
-            return None
 
 
 def is_unfit(text: str) -> bool:

@@ -15,7 +15,7 @@ from pathlib import PurePosixPath
 # Formats by a text that each of them contains: looking for it costs next to nothing. No pattern may backtrack over
 # more than a few characters, for it meets every line of a workspace.
 _FORMATS = {
-    "PRIVATE KEY": r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
+    "PRIVATE KEY": r"-----(?:BEGIN|END) (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
     # AWS access key ids
     "AKIA": r"\bAKIA[A-Z2-7]{16}\b",
     "ASIA": r"\bASIA[A-Z2-7]{16}\b",
@@ -99,13 +99,35 @@ def has_secret(text: str) -> bool:
     return any(part in text and pattern.search(text) for part, pattern in _COMPILED_FORMATS.items()) or _has_value(text)
 
 
+def has_private_key(text: str) -> bool:
+    """Whether a private key begins or ends in a text."""
+    return "PRIVATE KEY" in text and bool(_COMPILED_FORMATS["PRIVATE KEY"].search(text))
+
+
 def without_secrets(text: str) -> str:
-    """The text without the lines that hold secrets; empty when a private key begins in it."""
+    """The text with the lines that hold secrets left empty, so that the others keep their numbers.
+
+    Nothing at all when a private key begins or ends in it.
+    """
     if not has_secret(text):
         return text
-    if _COMPILED_FORMATS["PRIVATE KEY"].search(text):
+    if has_private_key(text):
         return ""
-    return "".join(line for line in text.splitlines(keepends=True) if not has_secret(line))
+    return "".join(_end_of(line) if has_secret(line) else line for line in text.splitlines(keepends=True))
+
+
+def lines_without_secrets(text: str, first_line: int, end_line: int) -> str:
+    """Lines of a file's text, from `first_line` to before `end_line`; none of a file that holds a private key.
+
+    Some lines alone do not tell that they are the middle of one.
+    """
+    if has_private_key(text):
+        return ""
+    return without_secrets("\n".join(text.split("\n")[first_line:end_line]))
+
+
+def _end_of(line: str) -> str:
+    return line[len(line.rstrip("\r\n")) :]
 
 
 def _has_value(text: str) -> bool:

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 
 from fimble.context.index.entries import WINDOW_LINES, words_of_code
-from fimble.context.index.secrets import is_secret_file, without_secrets
+from fimble.context.index.secrets import is_secret_file, lines_without_secrets
 from fimble.context.sources.activity import Activity
 from fimble.context.sources.surroundings import Surveyor
 from fimble.core.flow import Chunk
@@ -63,5 +63,5 @@ class OpenFiles:
         likeness, start = best
         if start < 0:
             return None
-        shown = without_secrets("\n".join(lines[start : start + WINDOW_LINES]).strip("\n") + "\n")
+        shown = lines_without_secrets(text, start, start + WINDOW_LINES).strip("\n") + "\n"
         return Chunk(path, shown, self.name, likeness, start) if shown.strip() else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from fimble.context.index.secrets import is_secret_file, without_secrets
+from fimble.context.index.secrets import is_secret_file, lines_without_secrets
 from fimble.context.sources.activity import Activity
 from fimble.core.flow import Chunk
 
@@ -36,12 +36,11 @@ class RecentEdits:
             )
             if is_here or is_secret_file(edit.path):
                 continue
-            lines = text.split("\n")
             start = max(0, edit.first_line - _LINES_AROUND)
             # Of a long edit its end: that is where the user was.
-            end = min(len(lines), edit.end_line + _LINES_AROUND)
+            end = min(text.count("\n") + 1, edit.end_line + _LINES_AROUND)
             start = max(start, end - _MAX_LINES)
-            shown = without_secrets("\n".join(lines[start:end]).strip("\n") + "\n")
+            shown = lines_without_secrets(text, start, end).strip("\n") + "\n"
             if shown.strip():
                 chunks.append(Chunk(edit.path, shown, self.name, 1.0 / (1 + rank), start))
             if len(chunks) == _MAX_CHUNKS:

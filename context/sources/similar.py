@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
 
 from fimble.context.index.entries import WINDOW_LINES, windows_of, words_of_code
-from fimble.context.index.secrets import without_secrets
+from fimble.context.index.secrets import lines_without_secrets
 from fimble.context.index.store import IndexStore, Place
 from fimble.context.index.workspace import Workspace
 from fimble.context.sources.surroundings import Surroundings, Surveyor
@@ -77,9 +77,9 @@ class Similar:
         if text is None:
             return None
         # What follows code like this is what is about to be written here.
-        lines = text.split("\n")[place.first_line : place.first_line + WINDOW_LINES + _LINES_MORE]
+        end_line = place.first_line + WINDOW_LINES + _LINES_MORE
         # The index knows no secrets, but the file may have changed since.
-        shown = without_secrets("\n".join(lines).strip("\n") + "\n")
+        shown = lines_without_secrets(text, place.first_line, end_line).strip("\n") + "\n"
         return Chunk(place.path, shown, self.name, -place.rank, place.first_line) if shown.strip() else None
 
 

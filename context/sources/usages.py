@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fimble.context.index.entries import WINDOW_LINES, words_of_code
-from fimble.context.index.secrets import without_secrets
+from fimble.context.index.secrets import has_private_key, has_secret
 from fimble.context.index.store import IndexStore, Place
 from fimble.context.index.workspace import Workspace
 from fimble.context.sources.names import FindNames
@@ -137,14 +137,17 @@ class Usages:
         near_words, head_words = frozenset(near), frozenset(words_of_code(_head(around)))
         seen: set[tuple[str, int]] = set()
         for rank, place in enumerate(places):
-            lines = (self._workspace.text(place.path) or "").split("\n")
+            text = self._workspace.text(place.path) or ""
+            if has_private_key(text):  # the index knows no secrets, but the file may have changed since
+                continue
+            lines = text.split("\n")
             for at in _lines_of(place, len(lines)):
                 if (place.path, at) in seen or len(lines[at]) > _MAX_LINE_CHARS:
                     continue
                 seen.add((place.path, at))
                 for match in _NAME.finditer(lines[at]):
                     name, head = match[0], lines[at][: match.start()]
-                    if not question.is_answered_by(name, head):
+                    if not question.is_answered_by(name, head) or has_secret(lines[at]):
                         continue
                     there = lines[max(0, at - _USE_LINES_BEFORE) : at + _USE_LINES_AFTER + 1]
                     words = frozenset(words_of_code("\n".join(there)))
@@ -158,10 +161,7 @@ class Usages:
     def _chunks(self, uses: Sequence[_Use]) -> Iterator[Chunk]:
         for path in dict.fromkeys(use.path for use in uses):
             of_path = [use for use in uses if use.path == path]
-            # The index knows no secrets, but the file may have changed since.
-            shown = without_secrets("".join(f"{use.text}\n" for use in of_path))
-            if shown.strip():
-                yield Chunk(path, shown, self.name, of_path[0].score)
+            yield Chunk(path, "".join(f"{use.text}\n" for use in of_path), self.name, of_path[0].score)
 
 
 def _best(uses: Iterator[_Use]) -> list[_Use]:

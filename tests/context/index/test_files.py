@@ -82,8 +82,9 @@ def test_own_ignore_file_comes_on_top(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["b.py"]
 
 
-def test_a_broken_ignore_file_is_left_out(tmp_path: Path) -> None:
-    write(tmp_path, {"b.py": "", ".gitignore": "!\n"})
+@pytest.mark.parametrize("broken", ["!\n", "C:\\temp\\\n", "[a-Z]*.log\n", "\ufeff"])
+def test_the_other_lines_of_a_broken_ignore_file_stand(tmp_path: Path, broken: str) -> None:
+    write(tmp_path, {"b.py": "", "private/keys.py": "", ".gitignore": f"{broken}private/\n"})
     assert paths(tmp_path) == ["b.py"]
 
 

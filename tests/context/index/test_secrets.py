@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fimble.context.index.secrets import has_secret, is_secret_file, without_secrets
+from fimble.context.index.secrets import has_secret, is_secret_file, lines_without_secrets, without_secrets
 
 _RANDOM = random.Random(7)
 
@@ -76,7 +76,7 @@ HARMLESS = [
 def test_planted_secrets_are_found(line: str) -> None:
     assert has_secret(line)
     if "PRIVATE KEY" not in line:
-        assert without_secrets(f"a = 1\n{line}\nb = 2\n") == "a = 1\nb = 2\n"
+        assert without_secrets(f"a = 1\n{line}\nb = 2\n") == "a = 1\n\nb = 2\n"
 
 
 @pytest.mark.parametrize("line", HARMLESS)
@@ -89,6 +89,8 @@ def test_nothing_of_a_text_with_a_private_key_is_kept() -> None:
     body = "\n".join(_chars(64) for _ in range(10))
     text = "KEY = '''-----BEGIN " + f"PRIVATE KEY-----\n{body}\n-----END " + "PRIVATE KEY-----'''\n"
     assert without_secrets(f"import os\n{text}") == ""
+    assert lines_without_secrets(text, 3, 6) == lines_without_secrets(text, 8, 12) == ""
+    assert without_secrets("\n".join(text.split("\n")[8:])) == ""
 
 
 @given(st.lists(st.sampled_from(HARMLESS + PLANTED), max_size=12))
@@ -96,7 +98,8 @@ def test_what_is_left_holds_no_secret(lines: list[str]) -> None:
     left = without_secrets("".join(f"{line}\n" for line in lines))
     assert not has_secret(left)
     if not any("PRIVATE KEY" in line for line in lines):
-        assert [line for line in lines if line in HARMLESS] == left.splitlines()
+        assert [line for line in lines if line in HARMLESS] == [line for line in left.splitlines() if line]
+        assert left.count("\n") == len(lines)
 
 
 @given(st.text(max_size=400))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fimble.lsp_server.exclusions import Exclusions
+from fimble.engine.exclusions import Exclusions
 
 
 @pytest.fixture
@@ -47,6 +47,13 @@ def test_changes_are_seen(root: Path) -> None:
     assert not exclusions.excludes(root / "a.sql")
     (root / ".fimbleignore").unlink()
     assert not exclusions.excludes(root / "a.toml")
+
+
+@pytest.mark.parametrize("broken", ["!\n", "C:\\temp\\\n", "[a-Z]*.log\n", "\ufeff"])
+def test_the_other_lines_of_a_broken_file_stand(root: Path, broken: str) -> None:
+    (root / ".fimbleignore").write_text(f"{broken}private/\n", "utf-8")
+    assert Exclusions(root).excludes(root / "private" / "a.py")
+    assert not Exclusions(root).excludes(root / "a.py")
 
 
 def test_nonsense_excludes_nothing(root: Path) -> None:
