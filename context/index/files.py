@@ -128,6 +128,8 @@ def _walk(root: Path, rules: IgnoreRules) -> Iterator[tuple[str, Stamp]]:
             _log.info("%s is left out: %s", root / folder, error.strerror)
             continue
         for entry in entries:
+            if not _is_text(entry.name):
+                continue
             path = entry.name if folder == "." else f"{folder}/{entry.name}"
             try:
                 if entry.is_dir(follow_symlinks=False):
@@ -145,7 +147,7 @@ def _stamp_if_counted(root: Path, rules: IgnoreRules, path: str) -> Stamp | None
     """The stamp of a file that a scan would come to; None for anything else."""
     names = path.split("/")
     folders = ["/".join(names[:n_names]) for n_names in range(1, len(names))]
-    if is_secret_file(path) or rules.skips_file(path) or any(map(rules.skips_folder, folders)):
+    if not _is_text(path) or is_secret_file(path) or rules.skips_file(path) or any(map(rules.skips_folder, folders)):
         return None
     place = root / path
     try:
@@ -156,6 +158,11 @@ def _stamp_if_counted(root: Path, rules: IgnoreRules, path: str) -> Stamp | None
     except OSError as error:
         _log.info("%s is left out: %s", place, error.strerror)
         return None
+
+
+def _is_text(path: str) -> bool:
+    """Whether a path is Unicode: bytes that are not (names in Latin-1) can be put into no prompt and no index."""
+    return path.isascii() or not any("\ud800" <= char <= "\udfff" for char in path)
 
 
 def _is_inside(root: Path, entry: os.DirEntry[str] | Path) -> bool:

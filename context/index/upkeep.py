@@ -13,7 +13,7 @@ from fimble.context.index.ignore import FOLDER_MARKS, IgnoreRules
 from fimble.context.index.refresh import refresh, refresh_files
 from fimble.context.index.store import IndexStore
 from fimble.context.index.watch import Watcher
-from fimble.context.index.worker import start_worker
+from fimble.context.index.worker import SOMEBODY_ELSE, start_worker
 from fimble.context.index.workspace import Workspace, code_language
 
 _log = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ _MAX_INLINE_FILES = 40
 # A system that has more to tell than it can keep drops changes, and of a link it does not tell that the linked file has
 # changed; while files are saved, all are looked at this often.
 _SCAN_EVERY_S = 60.0
+_TRY_AGAIN_S = 2.0
 
 
 class Upkeep:
@@ -33,9 +34,10 @@ class Upkeep:
         self._workspace = workspace
         self._index = index
         self._watcher = Watcher(workspace.root, self._take)
-        self._worker: subprocess.Popen[bytes] | None = None
+        self._workers: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
-        self._stopped = False
+        self._stopped = threading.Event()
+        self._is_behind = False
         self._seen: FileTable | None = None
         self._rules = IgnoreRules(workspace.root)
         self._scanned_at_s = 0.0
@@ -47,10 +49,10 @@ class Upkeep:
     def close(self) -> None:
         """End everything; an unfinished refresh goes on at the next start."""
         with self._lock:
-            self._stopped = True
-            worker = self._worker
+            self._stopped.set()
+            workers = tuple(self._workers)
         self._watcher.stop()
-        if worker is not None and worker.poll() is None:
+        for worker in workers:
             worker.terminate()
             worker.wait()
 
@@ -77,7 +79,7 @@ class Upkeep:
         if list(files.stamps) != list(self._workspace.files.stamps):
             self._workspace.replace_files(files)  # only then: a new table has every selection made anew
         changed = _changed(seen, files) | {path for path in paths if code_language(path)}
-        if len(changed) > _MAX_INLINE_FILES:
+        if len(changed) > _MAX_INLINE_FILES or self._is_behind:
             self._run_worker()
         elif changed:
             store = IndexStore(self._index)
@@ -87,11 +89,22 @@ class Upkeep:
                 store.close()
 
     def _run_worker(self) -> None:
-        with self._lock:
-            if self._stopped:
-                return
-            self._worker = start_worker(self._workspace.root, self._index)
-        self._worker.wait()
+        """Have everything looked at; where somebody is at it already, once more when he has done."""
+        code = SOMEBODY_ELSE
+        while code == SOMEBODY_ELSE:
+            with self._lock:
+                if self._stopped.is_set():
+                    return
+                worker = start_worker(self._workspace.root, self._index)
+                self._workers.append(worker)
+            code = worker.wait()
+            with self._lock:
+                self._workers.remove(worker)
+            if code == SOMEBODY_ELSE:
+                self._stopped.wait(_TRY_AGAIN_S)
+        self._is_behind = code != 0
+        if code and not self._stopped.is_set():
+            _log.warning("indexing %s ended with code %d; it goes on with the next change", self._workspace.root, code)
 
 
 def refresh_now(workspace: Workspace, store: IndexStore) -> None:

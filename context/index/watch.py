@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -102,11 +103,11 @@ class Watcher:
                     return
                 if self.is_polling:
                     self._changed = self._everything = True
-                waited_s = 0.0
-                while self._changed and not self._stopped and waited_s < _MAX_WAIT_S:
+                until_s = time.monotonic() + _MAX_WAIT_S
+                while self._changed and not self._stopped and time.monotonic() < until_s:
                     self._changed = False
-                    self._condition.wait(QUIET_S)
-                    waited_s += QUIET_S
+                    # Each change wakes this thread; only time is waited for.
+                    self._condition.wait_for(lambda: self._stopped, QUIET_S)
                 paths = None if self._everything else frozenset(self._paths)
                 self._paths.clear()
                 self._everything = self._changed = False

@@ -22,6 +22,8 @@ from fimble.context.index.store import IndexStore
 _MAX_AGE_S = 60 * 24 * 3600  # an index that nobody refreshed for so long goes
 # Reading a file takes about 5 ms; after each batch the disk and the core are left to others for a moment.
 _PAUSE_S = 0.05
+SOMEBODY_ELSE = 2
+"""The exit code where another process is at the same index."""
 
 
 class _OrphanedError(Exception):
@@ -60,7 +62,7 @@ def run(root: Path, index: Path) -> int:
                 store.close()
             os.utime(index)
     except Timeout:
-        return 2
+        return SOMEBODY_ELSE
     except _OrphanedError:
         return 1
     return 0

@@ -13,9 +13,11 @@ from pathlib import Path
 from typing import overload
 
 from fimble.context.gather import path_of_uri
-from fimble.context.index.files import relative_path
+from fimble.context.index.files import relative_path, scan
+from fimble.context.index.hidden import HiddenFiles
 from fimble.context.index.store import IndexStore, index_path
 from fimble.context.index.upkeep import Upkeep, refresh_now
+from fimble.context.index.watch import Watcher
 from fimble.context.index.workspace import Workspace
 from fimble.context.sources.activity import Activity
 from fimble.context.sources.background import BackgroundSource
@@ -135,13 +137,14 @@ def build_sources(
     root = workspace.absolute()
     executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="fimble-context")
     files = Workspace(root)
-    index = _Index(files, index_path(cache, root) if cache is not None else None, keeps_up=keeps_index_up)
+    index = _Index(files, index_path(cache, root) if cache is not None else None, executor, keeps_up=keeps_index_up)
     surveyor = Surveyor()
     definitions = Definitions(files, n_tokens, surveyor, Related(index.implementations))
     usages = Usages(files, index.open, surveyor, definitions.usable_names)
+    hidden = HiddenFiles(root)
     finders: list[Definitions | RecentEdits | OpenFiles | Similar] = [definitions]
     if activity is not None:
-        finders += [RecentEdits(activity), OpenFiles(activity, surveyor)]
+        finders += [RecentEdits(activity, hidden), OpenFiles(activity, surveyor, hidden)]
     finders.append(Similar(files, index.open, surveyor))
     built = [BackgroundSource(usages.name, usages.find, root, executor, find_typing=usages.kept)]
     built += [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
@@ -164,34 +167,61 @@ class _Watched:
 class _Index:
     """The workspace's index: opened, and its upkeep begun, when first asked for. Asked by the sources' thread only."""
 
-    def __init__(self, files: Workspace, path: Path | None, *, keeps_up: bool) -> None:
+    def __init__(self, files: Workspace, path: Path | None, executor: ThreadPoolExecutor, *, keeps_up: bool) -> None:
+        """`executor` is the sources' thread."""
         self._files = files
         self._path = path if keeps_up or (path is not None and path.exists()) else None
+        self._executor = executor
         self._keeps_up = keeps_up
         self._store: IndexStore | None = None
-        self._upkeep: Upkeep | None = None
+        self._end_upkeep: Callable[[], None] = _nothing
         self._is_tried = False
         self._lock = threading.Lock()
         self._closed = False
 
     def open(self) -> IndexStore | None:
         """The index; None where there is none."""
-        if self._is_tried:
-            return self._store
-        self._is_tried = True
-        try:
-            if len(self._files.files) <= _MAX_FILES_IN_MEMORY:
-                self._store = IndexStore(None)
-                refresh_now(self._files, self._store)
-            elif self._path is not None:
-                self._store = IndexStore(self._path)
-                with self._lock:
-                    if self._keeps_up and not self._closed:
-                        self._upkeep = Upkeep(self._files, self._path)
-                        self._upkeep.start()
-        except Exception:  # of SQLite or of the disk: completions go on without
-            _log.exception("there is no index of %s", self._files.root)
+        if not self._is_tried:
+            self._is_tried = True
+            try:
+                self._open()
+            except Exception:  # of SQLite or of the disk: completions go on without
+                _log.exception("there is no index of %s", self._files.root)
         return self._store
+
+    def _open(self) -> None:
+        root = self._files.root
+        if len(self._files.files) <= _MAX_FILES_IN_MEMORY:
+            self._store = IndexStore(None)
+            refresh_now(self._files, self._store)
+            watcher = Watcher(root, self._take)
+            # Counting the folders takes as long as the disk does.
+            start = threading.Thread(target=watcher.start, name="fimble-index-start", daemon=True).start
+            self._keep_up(start, watcher.stop)
+        elif self._path is not None:
+            self._store = IndexStore(self._path)
+            upkeep = Upkeep(self._files, self._path)
+            self._keep_up(upkeep.start, upkeep.close)
+
+    def _keep_up(self, start: Callable[[], None], end: Callable[[], None]) -> None:
+        with self._lock:
+            if self._keeps_up and not self._closed:
+                self._end_upkeep = end
+                start()
+
+    def _take(self, _paths: frozenset[str] | None) -> None:
+        with contextlib.suppress(RuntimeError):  # closed meanwhile
+            self._executor.submit(self._refresh)
+
+    def _refresh(self) -> None:
+        """Look at a small workspace again: an index in memory belongs to the sources' thread."""
+        files = scan(self._files.root)
+        if len(files) <= _MAX_FILES_IN_MEMORY and self._store is not None:
+            refresh_now(self._files, self._store)
+            return
+        self._files.replace_files(files)  # it has grown: from now on its index is on the disk
+        self._end_upkeep()
+        self._store, self._is_tried = None, False
 
     def implementations(self, base_name: str) -> list[tuple[str, str]]:
         """Path and name of types with this base."""
@@ -202,5 +232,9 @@ class _Index:
         """End the upkeep."""
         with self._lock:
             self._closed = True
-        if self._upkeep is not None:
-            self._upkeep.close()
+            end = self._end_upkeep
+        end()
+
+
+def _nothing() -> None:
+    return

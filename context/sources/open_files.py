@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Container, Iterator, Sequence
 
 from fimble.context.index.entries import WINDOW_LINES, words_of_code
-from fimble.context.index.secrets import is_secret_file, lines_without_secrets
+from fimble.context.index.ignore import is_unfit
+from fimble.context.index.secrets import lines_without_secrets
 from fimble.context.sources.activity import Activity
+from fimble.context.sources.lately import Lately
 from fimble.context.sources.surroundings import Surveyor
 from fimble.core.flow import Chunk
 
@@ -24,11 +25,13 @@ class OpenFiles:
 
     name = "open files"
 
-    def __init__(self, activity: Activity, surveyor: Surveyor) -> None:
-        """Of this activity."""
+    def __init__(self, activity: Activity, surveyor: Surveyor, hidden: Container[str]) -> None:
+        """Of this activity, but for the files in `hidden`."""
         self._activity = activity
         self._surveyor = surveyor
-        self._known: OrderedDict[tuple[str, tuple[str, ...]], tuple[Chunk, ...]] = OrderedDict()
+        self._hidden = hidden
+        self._known: Lately[tuple[str, frozenset[tuple[str, int]]], tuple[Chunk, ...]] = Lately(_MAX_SCOPES)
+        self._windows: Lately[tuple[str, int], list[tuple[int, frozenset[str]]]] = Lately(2 * _MAX_FILES)
 
     def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """The likest window of each open file, best first."""
@@ -36,28 +39,30 @@ class OpenFiles:
         texts = [
             (other, text)
             for other, text in self._activity.open_texts()
-            if other != path and len(text) <= _MAX_CHARS and not is_secret_file(other)
+            if other != path and len(text) <= _MAX_CHARS and other not in self._hidden
         ][:_MAX_FILES]
         if around is None or not texts:
             return ()
-        # The order in which files were looked at must not change the prompt.
-        key = (around.scope_key, tuple(sorted(other for other, _ in texts)))
-        if key not in self._known:
+        # The order in which files were looked at must not change the prompt; what was written in them must.
+        key = (around.scope_key, frozenset((other, hash(text)) for other, text in texts))
+        known = self._known.get(key)
+        if known is None:
             lines = before.split("\n")[:-1][-_LINES_AROUND:] + after.split("\n")[1:][: _LINES_AROUND // 3]
-            words = set(words_of_code("\n".join(lines)))
+            words = frozenset(words_of_code("\n".join(lines)))
             found = [chunk for other, text in texts if (chunk := self._likest(other, text, words)) is not None]
             found.sort(key=lambda chunk: (-chunk.score, chunk.path))
-            self._known[key] = tuple(found[:_MAX_CHUNKS])
-        self._known.move_to_end(key)
-        while len(self._known) > _MAX_SCOPES:
-            self._known.popitem(last=False)
-        return self._known[key]
+            known = tuple(found[:_MAX_CHUNKS])
+            if known:  # else the scope may have hardly begun
+                self._known.put(key, known)
+        return known
 
-    def _likest(self, path: str, text: str, words: set[str]) -> Chunk | None:
-        lines = text.split("\n")
+    def _likest(self, path: str, text: str, words: frozenset[str]) -> Chunk | None:
+        windows = self._windows.get((path, hash(text)))
+        if windows is None:
+            windows = [] if is_unfit(text) else list(_windows_of(text))
+            self._windows.put((path, hash(text)), windows)
         best: tuple[float, int] = (_MIN_LIKENESS, -1)
-        for start in range(0, len(lines), WINDOW_LINES // 2):
-            there = set(words_of_code("\n".join(lines[start : start + WINDOW_LINES])))
+        for start, there in windows:
             likeness = len(words & there) / max(1, len(words | there))
             best = max(best, (likeness, start), key=lambda item: item[0])
         likeness, start = best
@@ -65,3 +70,9 @@ class OpenFiles:
             return None
         shown = lines_without_secrets(text, start, start + WINDOW_LINES).strip("\n") + "\n"
         return Chunk(path, shown, self.name, likeness, start) if shown.strip() else None
+
+
+def _windows_of(text: str) -> Iterator[tuple[int, frozenset[str]]]:
+    lines = text.split("\n")
+    for start in range(0, len(lines), WINDOW_LINES // 2):
+        yield start, frozenset(words_of_code("\n".join(lines[start : start + WINDOW_LINES])))

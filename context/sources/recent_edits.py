@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 
-from fimble.context.index.secrets import is_secret_file, lines_without_secrets
+from fimble.context.index.secrets import lines_without_secrets
 from fimble.context.sources.activity import Activity
 from fimble.core.flow import Chunk
 
@@ -21,9 +21,10 @@ class RecentEdits:
 
     name = "recent edits"
 
-    def __init__(self, activity: Activity) -> None:
-        """Of this activity."""
+    def __init__(self, activity: Activity, hidden: Container[str]) -> None:
+        """Of this activity, but for the files in `hidden`."""
         self._activity = activity
+        self._hidden = hidden
 
     def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """Edited places outside the cursor's window, the latest first."""
@@ -34,7 +35,7 @@ class RecentEdits:
             is_here = edit.path == path and (
                 edit.end_line > line - _WINDOW_LINES_BEFORE and edit.first_line < line + _WINDOW_LINES_AFTER
             )
-            if is_here or is_secret_file(edit.path):
+            if is_here or edit.path in self._hidden:
                 continue
             start = max(0, edit.first_line - _LINES_AROUND)
             # Of a long edit its end: that is where the user was.

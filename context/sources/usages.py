@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import string
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ from fimble.context.index.entries import WINDOW_LINES, words_of_code
 from fimble.context.index.secrets import has_private_key, has_secret
 from fimble.context.index.store import IndexStore, Place
 from fimble.context.index.workspace import Workspace
+from fimble.context.sources.lately import Lately
 from fimble.context.sources.names import FindNames
 from fimble.context.sources.similar import kin, window_counts
 from fimble.context.sources.surroundings import Surroundings, Surveyor
@@ -90,7 +91,7 @@ class Usages:
         self._open_store = open_store
         self._surveyor = surveyor
         self._find_names = find_names
-        self._kept: OrderedDict[str, tuple[Chunk, ...]] = OrderedDict()
+        self._kept: Lately[str, tuple[Chunk, ...]] = Lately(_MAX_SCOPES)
 
     def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """Lines for a cursor in the file `path` between two texts, a chunk for each of their files, best first."""
@@ -100,18 +101,15 @@ class Usages:
             return ()
         question = self._question(around)
         if question is None:
-            return self._kept.get(around.scope_key, ())
+            return self._kept.get(around.scope_key) or ()
         chunks = tuple(self._chunks(_best(self._uses(around, question, store))))
-        self._kept[around.scope_key] = chunks
-        self._kept.move_to_end(around.scope_key)
-        while len(self._kept) > _MAX_SCOPES:
-            self._kept.popitem(last=False)
+        self._kept.put(around.scope_key, chunks)
         return chunks
 
     def kept(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """What was found last in the cursor's scope: other lines with every link would have the prompt read anew."""
         around = self._surveyor.survey(path, before, after)
-        return self._kept.get(around.scope_key, ()) if around is not None else ()
+        return (self._kept.get(around.scope_key) or ()) if around is not None else ()
 
     def _question(self, around: Surroundings) -> _Question | None:
         own = Counter(re.findall(r"\w+", around.before + around.after))

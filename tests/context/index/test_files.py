@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fimble.context.index.files import FileTable, Stamp, relative_path, scan
-from fimble.context.index.ignore import is_unfit
+from fimble.context.index.files import FileTable, Stamp, relative_path, rescan, scan
+from fimble.context.index.ignore import IgnoreRules, is_unfit
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -110,6 +110,19 @@ def test_an_unreadable_folder_is_left_out(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(os, "scandir", refuse)
     assert paths(tmp_path) == ["a.py"]
+
+
+def test_names_that_are_no_text_are_left_out(tmp_path: Path) -> None:
+    """Names in Latin-1, of older systems."""
+    write(tmp_path, {"a.py": "", "z.py": ""})
+    raw = os.fsencode(tmp_path)
+    try:
+        Path(os.fsdecode(raw + b"/caf\xe9.py")).write_text("def f(): ...")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    files = scan(tmp_path)
+    assert list(files.stamps) == ["a.py", "z.py"]
+    assert rescan(tmp_path, files, IgnoreRules(tmp_path), [os.fsdecode(b"caf\xe9.py")]) is files
 
 
 def test_huge_files_are_left_out(tmp_path: Path) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -13,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -200,6 +203,40 @@ def test_two_thousand_files_change_at_once(watched: tuple[Path, IndexStore, Work
     check_out(1)
     eventually_fresh(root, store, workspace)
     assert store.places_of("f2_both")
+
+
+def test_what_changes_while_another_editor_indexes_is_not_lost(
+    watched: tuple[Path, IndexStore, Workspace, Upkeep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(upkeep_module, "_TRY_AGAIN_S", 0.1)
+    root, store, workspace, upkeep = watched
+    lock = FileLock(f"{root.parent / 'i.sqlite3'}.lock")
+    with lock:
+        upkeep.start()
+        for number in range(60):
+            (root / f"m{number}.py").write_text(f"def f{number}(): ...\n")
+        time.sleep(1.0)
+        assert not store.places_of("f7")
+    eventually_fresh(root, store, workspace)
+
+
+def test_indexing_that_failed_is_done_with_the_next_change(
+    watched: tuple[Path, IndexStore, Workspace, Upkeep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, store, workspace, upkeep = watched
+    for number in range(60):
+        (root / f"m{number}.py").write_text(f"def f{number}(): ...\n")
+
+    def start_broken(_root: Path, _index: Path) -> subprocess.Popen[bytes]:
+        return subprocess.Popen([sys.executable, "-I", "-S", "-c", "raise SystemExit(3)"])
+
+    with monkeypatch.context() as patched:
+        patched.setattr(upkeep_module, "start_worker", start_broken)
+        upkeep._run_worker()
+    assert not store.places_of("f7")
+    (root / "another.py").write_text("def g(): ...\n")
+    upkeep._take(frozenset({"another.py"}))
+    eventually_fresh(root, store, workspace)
 
 
 def test_a_file_that_is_slow_to_read_holds_up_nobody(

@@ -10,6 +10,7 @@ from fimble.context.sources.open_files import OpenFiles
 from fimble.context.sources.recent_edits import RecentEdits
 from fimble.context.sources.surroundings import Surveyor
 
+HIDDEN = {".env"}
 LONG = "".join(f"line_{number} = {number}\n" for number in range(400))
 
 
@@ -62,7 +63,7 @@ def test_recent_edits_show_what_was_written_elsewhere() -> None:
     activity = Activity()
     activity.on_open("b.py", LONG)
     activity.on_edit("b.py", edited(LONG, 200, "def new_helper(): ..."))
-    source = RecentEdits(activity)
+    source = RecentEdits(activity, HIDDEN)
     [chunk] = source.find("a.py", "import b\n", "")
     assert (chunk.path, chunk.first_line) == ("b.py", 197)
     assert "def new_helper(): ..." in chunk.text
@@ -75,10 +76,10 @@ def test_no_secret_comes_from_an_edit() -> None:
     for path in ("b.py", ".env"):
         activity.on_open(path, LONG)
         activity.on_edit(path, edited(LONG, 200, "KEY = '" + "AKIA" + "ABCDEFGHIJKLMNOP'"))
-    chunks = RecentEdits(activity).find("a.py", "", "")
+    chunks = RecentEdits(activity, HIDDEN).find("a.py", "", "")
     assert [chunk.path for chunk in chunks] == ["b.py"]
     assert all("AKIA" not in chunk.text for chunk in chunks)
-    chunks = OpenFiles(activity, Surveyor()).find("a.py", LONG, "")
+    chunks = OpenFiles(activity, Surveyor(), HIDDEN).find("a.py", LONG, "")
     assert all("AKIA" not in chunk.text and chunk.path != ".env" for chunk in chunks)
 
 
@@ -87,18 +88,49 @@ def test_open_files_show_the_likest_window() -> None:
     like = "def parse_invoice(invoice, ledger):\n    return ledger.book(invoice.number)\n"
     activity.on_open("b.py", LONG + like + LONG)
     activity.on_open("c.py", LONG)
-    source = OpenFiles(activity, Surveyor())
+    source = OpenFiles(activity, Surveyor(), HIDDEN)
     before = "def parse_receipt(receipt, ledger):\n    invoice = receipt.invoice\n    ledger.book(invoice.number)\n    "
     chunks = source.find("a.py", before, "")
     assert [chunk.path for chunk in chunks] == ["b.py"]
     assert "def parse_invoice" in chunks[0].text
 
 
+def test_a_scope_that_has_hardly_begun_is_asked_about_again() -> None:
+    activity = Activity()
+    activity.on_open("b.py", "def parse(text, ledger):\n    return ledger.book(text)\n" * 3)
+    source = OpenFiles(activity, Surveyor(), HIDDEN)
+    assert source.find("a.py", "", "") == ()
+    assert source.find("a.py", "def parse(text, ledger):\n    ledger.book(text)\n", "")
+
+
+def test_what_was_written_in_another_tab_is_seen() -> None:
+    activity = Activity()
+    text = "def parse(text, ledger):\n    return ledger.book(text)\n" * 3
+    activity.on_open("b.py", text)
+    source = OpenFiles(activity, Surveyor(), HIDDEN)
+    before = "def parse(text, ledger):\n    x = ledger.book(text)\n"
+    assert "ledger.book(text)" in source.find("a.py", before, "")[0].text
+    activity.on_edit("b.py", text.replace("book(text)", "book(text, now)"))
+    assert "ledger.book(text, now)" in source.find("a.py", before, "")[0].text
+
+
+def test_nothing_of_a_private_key_comes_from_an_edit_or_a_tab() -> None:
+    body = "\n".join(f"MIIEowIBAAKCAQEA{number:048d}" for number in range(35))
+    key = 'KEY = """-----BEGIN ' + f"RSA PRIVATE KEY-----\n{body}\n-----END " + 'RSA PRIVATE KEY-----"""\n'
+    like = "def parse(text, ledger):\n    return ledger.book(text)\n"
+    activity = Activity()
+    activity.on_open("b.py", "import os\n")
+    activity.on_edit("b.py", f"import os\n{key}{like}")
+    assert RecentEdits(activity, HIDDEN).find("a.py", "", "") == []
+    chunks = OpenFiles(activity, Surveyor(), HIDDEN).find("a.py", "def parse(text, ledger):\n    x = ledger.book\n", "")
+    assert all("MIIE" not in chunk.text for chunk in chunks)
+
+
 def test_looking_at_another_tab_does_not_change_the_chunks() -> None:
     activity = Activity()
     for path in ("b.py", "c.py"):
         activity.on_open(path, "def parse(text, ledger):\n    return ledger.book(text)\n" * 3)
-    source = OpenFiles(activity, Surveyor())
+    source = OpenFiles(activity, Surveyor(), HIDDEN)
     before = "def parse(text, ledger):\n    x = ledger.book(text)\n"
     first = source.find("a.py", before, "")
     assert first

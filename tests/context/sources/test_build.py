@@ -114,6 +114,57 @@ async def test_a_planted_secret_is_in_no_chunk_no_log_and_no_file(
         assert not any(secret.encode() in raw for raw in everything), secret
 
 
+async def test_open_files_that_git_ignores_are_shown_beside_none(tmp_path: Path) -> None:
+    like = "def parse(text, ledger):\n    return ledger.book(text)\n" * 3
+    write(tmp_path, {".gitignore": "local_*.py\nprivate/\n", ".fimbleignore": "mine.py\n", "seen.py": like})
+    activity = Activity()
+    sources = build_sources(tmp_path, n_tokens=256, activity=activity)
+    try:
+        for path in ("local_settings.py", "private/a.py", "mine.py", "seen.py"):
+            sources.on_open(Document((tmp_path / path).as_uri(), "python", 1, "import os\n"))
+            sources.on_edit(Document((tmp_path / path).as_uri(), "python", 2, f"import os\n{like}"))
+        asked = request(tmp_path, "main.py", "def parse(text, ledger):\n    x = ledger.book(text)\n    $0\n")
+        await sources.settle(asked)
+        assert {chunk.path for chunk in (await gather(asked, sources)).chunks} == {"seen.py"}
+    finally:
+        sources.close()
+
+
+async def test_a_small_workspace_is_followed(tmp_path: Path) -> None:
+    """New files, deleted ones, and growing beyond what an index in memory is for."""
+    root, cache = tmp_path / "w", tmp_path / "cache"
+    write(root, {"a.py": "def first(): ...\n"})
+    sources = build_sources(root, n_tokens=256, cache=cache, activity=Activity())
+    n_asked = 0
+
+    async def paths_shown(text: str) -> set[str]:
+        nonlocal n_asked
+        n_asked += 1  # another scope each time: what was found for one stays
+        asked = request(root, "main.py", text.replace("SCOPE", f"scope_{n_asked}"))
+        await sources.settle(asked)
+        return {chunk.path for chunk in (await gather(asked, sources)).chunks}
+
+    async def until(text: str, path: str, *, is_shown: bool) -> None:
+        for _ in range(200):
+            if (path in await paths_shown(text)) is is_shown:
+                return
+            await asyncio.sleep(0.1)
+        pytest.fail(f"{path} is{' not' if is_shown else ''} shown")
+
+    try:
+        uses_b = "from b import second\n\ndef SCOPE():\n    second($0\n"
+        assert "b.py" not in await paths_shown(uses_b)
+        write(root, {"b.py": "def second(wanted): ...\n"})
+        await until(uses_b, "b.py", is_shown=True)
+        (root / "b.py").unlink()
+        await until(uses_b, "b.py", is_shown=False)
+        write(root, {f"pad/m{number}.py": f"def pad{number}(): ...\n" for number in range(70)})
+        await until("from pad.m7 import pad7\n\ndef SCOPE():\n    pad7($0\n", "pad/m7.py", is_shown=True)
+        await _until(lambda: _n_indexed(cache) >= 70)
+    finally:
+        sources.close()
+
+
 def _n_indexed(cache: Path) -> int:
     from fimble.context.index.store import IndexStore
 
