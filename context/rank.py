@@ -24,14 +24,15 @@ _OTHER_WEIGHT = 0.25
 _LINES_BEFORE = 120
 _LINES_AFTER = 40
 _MAX_REPEATED_SHARE = 0.75
+_MAX_SHOWN_SHARE = 0.5
 _MIN_TELLING_CHARS = 8
 
 
 def fuse(found: Sequence[Sequence[Chunk]], prefix: str = "", suffix: str = "") -> tuple[Chunk, ...]:
     """One ranking of what the sources found, each best first; scores are new, between 0 and 1.
 
-    Left out: chunks that repeat what stands around the cursor, and chunks whose lines a better one of the same file
-    holds. Equal ranks keep the order of the sources, so equal questions give equal answers.
+    Left out: chunks that repeat what stands around the cursor, and chunks of which better ones of the same file hold
+    half the lines. Equal ranks keep the order of the sources, so equal questions give equal answers.
     """
     near = _telling_lines("\n".join((*prefix.split("\n")[-_LINES_BEFORE:], *suffix.split("\n")[:_LINES_AFTER])))
     ranked: list[Chunk] = []
@@ -46,7 +47,7 @@ def fuse(found: Sequence[Sequence[Chunk]], prefix: str = "", suffix: str = "") -
     for chunk in ranked:
         lines = _telling_lines(chunk.text)
         known = shown.setdefault(chunk.path, set())
-        if lines and lines <= known:
+        if lines and len(lines & known) > _MAX_SHOWN_SHARE * len(lines):
             continue
         known |= lines
         fused.append(chunk)

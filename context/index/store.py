@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import os
 import sqlite3
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from fimble.context.index.files import Stamp
 
-_VERSION = 1  # of the tables and of what is read out of files; an index of another version is thrown away
+_VERSION = 2  # of the tables and of what is read out of files; an index of another version is thrown away
 _BUSY_S = 5.0
 # Ranking a window takes about 2 us; a word that is everywhere says nothing.
 _MAX_MATCHED = 4_000
@@ -150,15 +151,13 @@ class IndexStore:
         )
         return [(path, name) for path, name in rows]
 
-    def rarest(self, words: Sequence[str], n_words: int, *, n_own: Mapping[str, int] | None = None) -> list[str]:
-        """Those of the words that are in the fewest windows, but in some; the rarest first.
-
-        `n_own` counts windows of the asking file by lower-case word: a word that is in no others is left out.
-        """
+    def rarest(self, words: Sequence[str], n_words: int, *, not_in: str = "") -> list[str]:
+        """Those of the words that are in the fewest windows of other files than `not_in`, but in some; rarest first."""
+        own = self._window_counts(not_in)
         counted: list[tuple[int, str]] = []
         for word in words:
             row = self._db.execute("SELECT doc FROM word_count WHERE term = ?", (word.lower(),)).fetchone()
-            n_windows = int(row[0]) - (n_own or {}).get(word.lower(), 0) if row is not None else 0
+            n_windows = int(row[0]) - own[word.lower()] if row is not None else 0
             if n_windows > 0:
                 counted.append((n_windows, word))
         counted.sort()
@@ -207,6 +206,15 @@ class IndexStore:
             " JOIN file ON file.id = file_id",
         )
         return sorted((row for query in queries for row in self._db.execute(query)), key=repr)
+
+    def _window_counts(self, path: str) -> Counter[str]:
+        """In how many windows of a file, as it was read, a lower-case word is."""
+        rows = self._db.execute(
+            "SELECT names FROM file JOIN line_window ON file_id = file.id JOIN words ON words.rowid = line_window.id"
+            " WHERE path = ?",
+            (path,),
+        )
+        return Counter(word for (names,) in rows for word in set(names.lower().split(" ")))
 
     def _insert(self, entry: FileEntry) -> None:
         cursor = self._db.execute(

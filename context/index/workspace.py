@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from pathlib import Path
 
@@ -56,11 +56,13 @@ class Workspace:
             return None
         return raw.decode("utf-8", "replace").removeprefix("\ufeff")
 
+    def stamps(self, paths: Iterable[str]) -> tuple[Stamp | None, ...]:
+        """What tells these files from what they were before; None for one that does not count or is gone."""
+        return tuple(stamp_of(self.root / path) if path in self.files else None for path in paths)
+
     def outline(self, path: str) -> Outline | None:
         """A file's outline as the file is now; None where it does not count or cannot be read."""
-        if path not in self.files:
-            return None
-        stamp = stamp_of(self.root / path)
+        [stamp] = self.stamps([path])
         if stamp is None:
             return None
         with self._lock:

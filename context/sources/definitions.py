@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from fimble.context.index.files import Stamp
 from fimble.context.index.workspace import Workspace
+from fimble.context.sources.lately import Lately
 from fimble.context.sources.packing import Packer
 from fimble.context.sources.related import Related
 from fimble.context.sources.surroundings import Surroundings, Surveyor
@@ -22,13 +23,17 @@ _MAX_NAMES = 2_000
 
 @dataclass(frozen=True, slots=True)
 class _Selection:
-    """What was chosen for one scope: kept while the user types in it, so that the prompt's head stays the same."""
+    """What was chosen for one scope: kept while the user types in it, so that the prompt's head stays the same.
+
+    `stamps` are what the files of the chunks were then.
+    """
 
     key: tuple[object, ...]
     focus: tuple[Want, ...]
     scope: tuple[Want, ...]
     packer: Packer
     chunks: tuple[Chunk, ...]
+    stamps: tuple[Stamp | None, ...]
 
 
 class Definitions:
@@ -45,13 +50,14 @@ class Definitions:
         self._surveyor = surveyor or Surveyor()
         self._related = related
         self._symbols: Symbols | None = None
-        self._selections: OrderedDict[str, _Selection] = OrderedDict()
+        self._selections: Lately[str, _Selection] = Lately(_MAX_SCOPES)
         self._lock = threading.Lock()
 
     def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """Chunks for a cursor in the file `path` between two texts, best first.
 
-        What was chosen for a scope stays until imports change or the cursor asks for a definition not among it.
+        What was chosen for a scope stays until imports or the files shown change, or the cursor asks for a definition
+        that is not among it.
         """
         around = self._surveyor.survey(path, before, after)
         if around is None:
@@ -86,8 +92,7 @@ class Definitions:
         finder = Finder(around, symbols)
         focus = finder.focus()
         known = self._selections.get(around.scope_key)
-        if known is not None and known.key == key:
-            self._selections.move_to_end(around.scope_key)
+        if known is not None and known.key == key and known.stamps == self._stamps(known.chunks):
             if all(_was_served(want, known.focus) or known.packer.covers(want, symbols) for want in focus):
                 return known.chunks
             scope = known.scope
@@ -99,10 +104,13 @@ class Definitions:
         for want in sorted((*focus, *scope), key=lambda want: -want.weight):
             packer.add(want)
         chunks = packer.chunks(self.name)
-        self._selections[around.scope_key] = _Selection(key, tuple(focus), scope, packer, chunks)
-        while len(self._selections) > _MAX_SCOPES:
-            self._selections.popitem(last=False)
+        self._selections.put(
+            around.scope_key, _Selection(key, tuple(focus), scope, packer, chunks, self._stamps(chunks))
+        )
         return chunks
+
+    def _stamps(self, chunks: Sequence[Chunk]) -> tuple[Stamp | None, ...]:
+        return self._workspace.stamps(chunk.path for chunk in chunks)
 
 
 def _was_served(want: Want, focus: Sequence[Want]) -> bool:

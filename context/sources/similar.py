@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
-from fimble.context.index.entries import WINDOW_LINES, windows_of, words_of_code
+from fimble.context.index.entries import WINDOW_LINES, words_of_code
+from fimble.context.index.files import Stamp
 from fimble.context.index.secrets import lines_without_secrets
 from fimble.context.index.store import IndexStore, Place
 from fimble.context.index.workspace import Workspace
+from fimble.context.sources.lately import Lately
 from fimble.context.sources.surroundings import Surroundings, Surveyor
 from fimble.core.flow import Chunk
 from fimble.syntax.languages import Language
@@ -25,6 +27,14 @@ _SCRIPTS = ("javascript", "typescript", "typescriptreact")
 _CS = ("c", "cpp")
 
 
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Chunks, and what their files were when they were found."""
+
+    chunks: tuple[Chunk, ...]
+    stamps: tuple[Stamp | None, ...]
+
+
 class Similar:
     """Asks the index. What was found for a scope stays while the user types in it."""
 
@@ -35,7 +45,7 @@ class Similar:
         self._workspace = workspace
         self._open_store = open_store
         self._surveyor = surveyor
-        self._known: OrderedDict[str, tuple[Chunk, ...]] = OrderedDict()
+        self._known: Lately[str, _Found] = Lately(_MAX_SCOPES)
 
     def find(self, path: str, before: str, after: str) -> Sequence[Chunk]:
         """Chunks for a cursor in the file `path` between two texts, best first."""
@@ -44,29 +54,29 @@ class Similar:
         if around is None or store is None:
             return ()
         known = self._known.get(around.scope_key)
-        if known is not None:
-            self._known.move_to_end(around.scope_key)
-            return known
+        if known is not None and known.stamps == self._stamps(known.chunks):
+            return known.chunks
         chunks = tuple(self._search(around, store))
         if chunks:  # of an index that is being made nothing may be to be had yet
-            self._known[around.scope_key] = chunks
-        while len(self._known) > _MAX_SCOPES:
-            self._known.popitem(last=False)
+            self._known.put(around.scope_key, _Found(chunks, self._stamps(chunks)))
         return chunks
+
+    def _stamps(self, chunks: Sequence[Chunk]) -> tuple[Stamp | None, ...]:
+        return self._workspace.stamps(chunk.path for chunk in chunks)
 
     def _search(self, around: Surroundings, store: IndexStore) -> list[Chunk]:
         lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
         asked = words_of_code("\n".join([*lines, around.receiver]))[-_MAX_ASKED_WORDS:]
-        words = store.rarest(asked, _N_WORDS, n_own=window_counts(around))
+        words = store.rarest(asked, _N_WORDS, not_in=around.path)
         places = store.similar(words, language_names=kin(around.language), not_in=around.path, limit=_N_CANDIDATES)
         chunks: list[Chunk] = []
-        taken: set[tuple[str, int]] = set()
+        taken: list[Place] = []
         for place in places:
-            if (place.path, place.first_line // WINDOW_LINES) in taken:
+            if any(_overlap(place, other) for other in taken):
                 continue
-            taken.add((place.path, place.first_line // WINDOW_LINES))
             chunk = self._chunk(place)
             if chunk is not None:
+                taken.append(place)
                 chunks.append(chunk)
             if len(chunks) == _MAX_CHUNKS:
                 break
@@ -83,12 +93,8 @@ class Similar:
         return Chunk(place.path, shown, self.name, -place.rank, place.first_line) if shown.strip() else None
 
 
-def window_counts(around: Surroundings) -> Counter[str]:
-    """How many windows of the file itself a word is in: those are no use."""
-    counts: Counter[str] = Counter()
-    for _, words in windows_of(around.before + around.after):
-        counts.update(word.lower() for word in words.split(" "))
-    return counts
+def _overlap(place: Place, other: Place) -> bool:
+    return place.path == other.path and abs(place.first_line - other.first_line) < WINDOW_LINES + _LINES_MORE
 
 
 def kin(language: Language) -> tuple[str, ...]:

@@ -33,6 +33,8 @@ _DECORATORS = {
 _DECORATOR = {name: re.compile(rf"[ \t]*{pattern}") for name, pattern in _DECORATORS.items()}
 _PYTHON_HEADER = re.compile(r"\s*(?:async\s+def|def|class)\b.*:\s*(?:#.*)?$")
 
+_CALLBACK = re.compile(r"\s*([\w$.]+\s*\(.{0,100}?)(?:=>|\bfunction\b[^{}]*|\bfunc\b[^{}]*)\s*\{\s*$")
+
 
 @dataclass(frozen=True, slots=True)
 class Bracket:
@@ -49,8 +51,9 @@ class Surroundings:
 
     `types` and `function` are what encloses the cursor, outermost first; a type without a signature stands in another
     file. `scope_text` is the text of the function without the cursor's line, or of some lines around the cursor where
-    there is none; `scope_key` names that scope. `receiver` is the expression that the cursor continues with a link,
-    `has_link` whether there is a link. `is_prose` says that the cursor is in a comment or a docstring.
+    there is none; `scope_key` names that scope, or the call or the definition that the cursor stands in or behind.
+    `receiver` is the expression that the cursor continues with a link, `has_link` whether there is a link. `is_prose`
+    says that the cursor is in a comment or a docstring.
     """
 
     path: str
@@ -154,6 +157,8 @@ def survey(path: str, language: Language, outline: Outline, before: str, after: 
         function = _enclosing_apart(outline, line, types)
     receiver, has_link = chain_before(before)
     names = ".".join(definition.name for definition in (*types, *([function] if function else [])))
+    if function is None:
+        names += f":{_callback_around(language, before)}:{_definition_above(outline, types, line)}"
     return Surroundings(
         path=path,
         language=language,
@@ -218,6 +223,27 @@ def _enclosing_apart(outline: Outline, line: int, types: list[Definition]) -> De
                 types[:] = known[:1] or [Definition(owner_name, Kind.CLASS, "", line, line)]
                 return member
     return None
+
+
+def _callback_around(language: Language, before: str) -> str:
+    """What begins the innermost call around the cursor that is given a block: tests and routes have no other name."""
+    if language.block_style is BlockStyle.INDENT:
+        return ""
+    *above, line = before.split("\n")
+    indent = len(line) - len(line.lstrip()) or (0 if line else _MAX_BACK_CHARS)
+    for text in reversed(above[-_MAX_SCOPE_LINES:]):
+        here = len(text) - len(text.lstrip())
+        if text.strip() and here < indent:
+            if match := _CALLBACK.match(text):
+                return match[1]
+            indent = here
+    return ""
+
+
+def _definition_above(outline: Outline, types: list[Definition], line: int) -> str:
+    """The last definition that ends before a line, of those of the innermost type."""
+    siblings = types[-1].members if types else outline.definitions
+    return next((item.name for item in reversed(siblings) if item.last_line < line), "")
 
 
 def _scope_text(before: str, after: str, line: int, function: Definition | None) -> str:

@@ -17,7 +17,7 @@ from fimble.context.index.store import IndexStore, Place
 from fimble.context.index.workspace import Workspace
 from fimble.context.sources.lately import Lately
 from fimble.context.sources.names import FindNames
-from fimble.context.sources.similar import kin, window_counts
+from fimble.context.sources.similar import kin
 from fimble.context.sources.surroundings import Surroundings, Surveyor
 from fimble.core.flow import Chunk
 
@@ -128,7 +128,7 @@ class Usages:
         near_lines = around.before.split("\n")[:-1][-_LINES_BEFORE:] + around.after.split("\n")[1:][:_LINES_AFTER]
         near = words_of_code("\n".join([*near_lines, around.receiver]))
         asked = store.rarest(sorted(question.names) or [question.before_name], _N_NAMES)
-        asked += store.rarest(near, _N_NEAR_WORDS, n_own=window_counts(around))
+        asked += store.rarest(near, _N_NEAR_WORDS, not_in=around.path)
         places = store.similar(
             list(dict.fromkeys(asked)), language_names=kin(around.language), not_in=around.path, limit=_N_WINDOWS
         )

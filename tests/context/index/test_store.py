@@ -54,6 +54,21 @@ def test_similar_windows_share_the_rarest_words(store: IndexStore) -> None:
     assert store.similar([], language_names=["python"], limit=5) == []
 
 
+def test_words_of_the_asking_file_are_counted_as_the_index_knows_it(store: IndexStore) -> None:
+    text = "def parse(ledger, invoice):\n    return ledger\n"
+    put(store, a=text, b=text)
+    assert set(store.rarest(["ledger", "invoice"], 2, not_in="new.py")) == {"ledger", "invoice"}
+    assert set(store.rarest(["ledger", "invoice"], 2, not_in="a.py")) == {"ledger", "invoice"}
+    store.remove(["b.py"])
+    assert store.rarest(["ledger", "invoice"], 2, not_in="a.py") == []
+
+
+def test_lines_keep_their_numbers_below_secrets(store: IndexStore) -> None:
+    secret = "token = '" + "ghp_" + "abcDEF123456" * 3 + "'\n"
+    put(store, a=f"{secret * 20}def needle(): ...\n")
+    assert store.places_of("needle") == [Place("a.py", 20)]
+
+
 def test_a_file_is_replaced_whole(store: IndexStore) -> None:
     put(store, a="def old_name(): ...\nclass X(Old): ...\n")
     put(store, a="def new_name(): ...\n")

@@ -479,3 +479,13 @@ def test_a_class_that_is_its_own_base_ends(case: Callable[[str], Case]) -> None:
         """
     )
     assert found.chunks() is not None
+
+
+def test_a_signature_that_changed_is_shown_as_it_is_now(case: Callable[[str], Case]) -> None:
+    found = case(
+        "#- net.py\ndef connect(host, port): ...\n#- main.py\nfrom net import connect\n\ndef f():\n    connect($0\n"
+    )
+    source = Definitions(found.workspace, 256)
+    assert "connect(host, port)" in source.find(found.path, found.before, found.after)[0].text
+    (found.workspace.root / "net.py").write_text("def connect(url, *, timeout): ...\n")
+    assert "connect(url, *, timeout)" in source.find(found.path, found.before, found.after)[0].text

@@ -10,6 +10,7 @@ from tests.context.sources.conftest import Case
 
 from fimble.context.index.refresh import refresh
 from fimble.context.index.store import IndexStore
+from fimble.context.index.upkeep import refresh_now
 from fimble.context.index.workspace import Workspace
 from fimble.context.sources.definitions import Definitions
 from fimble.context.sources.related import Related, subjects_of
@@ -109,6 +110,69 @@ def test_similar_code_is_found_and_stays_while_typing(case: Callable[[str], Case
     assert "entry.book(amount)" in chunks[0].text
     for typed in ("e", "entry", "entry.book(", "entry.book(1)\n    unrelated"):
         assert source.find(found.path, found.before + typed, found.after) == chunks
+
+
+def test_similar_code_that_is_gone_or_changed_is_looked_for_anew(case: Callable[[str], Case]) -> None:
+    found = case(
+        """
+        #- ledger.py
+        def book_invoice(ledger, invoice_number, amount):
+            return ledger.entry(invoice_number)
+        #- main.py
+        def book_receipt(ledger, invoice_number):
+            $0
+        """
+    )
+    root, store = found.workspace.root, IndexStore(None)
+    refresh_now(found.workspace, store)
+    source = Similar(found.workspace, lambda: store, Surveyor())
+    assert "amount" in source.find(found.path, found.before, found.after)[0].text
+    (root / "ledger.py").write_text("def book_invoice(ledger, invoice_number, currency):\n    ...\n")
+    refresh_now(found.workspace, store)
+    assert "currency" in source.find(found.path, found.before, found.after)[0].text
+    (root / "ledger.py").unlink()
+    refresh_now(found.workspace, store)
+    assert source.find(found.path, found.before, found.after) == ()
+
+
+def test_no_line_of_similar_code_is_shown_twice(case: Callable[[str], Case]) -> None:
+    body = "".join(f"        ledger.book(invoice_{number}, receipt_{number})\n" for number in range(30))
+    found = case(
+        f"#- big.py\ndef book_all(ledger):\n{body}#- main.py\ndef book_some(ledger, invoice_3, receipt_3):\n  $0\n"
+    )
+    store = IndexStore(None)
+    refresh(found.workspace.root, store)
+    chunks = Similar(found.workspace, lambda: store, Surveyor()).find(found.path, found.before, found.after)
+    lines = [line for chunk in chunks for line in chunk.text.splitlines()]
+    assert len(lines) == len(set(lines)) > 0
+
+
+def test_each_test_case_is_a_scope_of_its_own(case: Callable[[str], Case]) -> None:
+    found = case(
+        """
+        #- a.test.ts
+        import { x } from "./x";
+        describe("invoices", () => {
+          it("adds", async () => {
+            $0
+          });
+        });
+        describe("users", function () {
+          x();
+        });
+        """
+    )
+    text, surveyor = found.before + found.after, Surveyor()
+
+    def key(mark: str, typed: str = "") -> str:
+        at = text.index(mark) + len(mark)
+        around = surveyor.survey(found.path, text[:at] + typed, text[at:])
+        assert around is not None
+        return around.scope_key
+
+    adds = key("async () => {\n    ")
+    assert adds == key("async () => {\n    ", "const a = {") == key("async () => {\n    ", "if (x) {\n      y")
+    assert len({adds, key("  x();"), key('"./x";'), key('"invoices", () => {\n')}) == 4
 
 
 def test_no_secret_comes_from_similar_code(case: Callable[[str], Case], tmp_path: Path) -> None:
