@@ -59,8 +59,30 @@ async def connect(
     Cancelled, it leaves nothing behind that it has started.
 
     Raises:
-        BackendError: it does not start, or its folder is open to other users.
+        BackendError: it does not start, or its folder is another user's or cannot be used.
     """
+    try:
+        return await _find_or_start(where, options)
+    except OSError as error:  # a folder that cannot be made or written, a full disk, no memory for a process
+        raise BackendError(
+            f"The model process could not be started or reached through {where.socket}: {error}",
+            mend=f"The folders of that socket and of {where.log} must be yours to write, and the disk not full. "
+            "FIMBLE_HOME moves both.",
+        ) from error
+
+
+def log_tail(where: HostPlaces) -> str:
+    """The last lines of the model process's log, for error messages."""
+    try:
+        with where.log.open("r", encoding="utf-8", errors="replace") as log:
+            return " | ".join(line.strip() for line in deque(log, maxlen=_LOG_TAIL_LINES) if line.strip())
+    except OSError:
+        return ""
+
+
+async def _find_or_start(
+    where: HostPlaces, options: HostOptions
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, subprocess.Popen[bytes] | None]:
     _make_private(where.socket.parent)
     if streams := await _reach(where):
         return *streams, None
@@ -92,15 +114,6 @@ async def connect(
         f"The model process did not start. {log_tail(where)}".rstrip(),
         mend=f"Its log is {where.log}; `fimble doctor` checks the installation.",
     )
-
-
-def log_tail(where: HostPlaces) -> str:
-    """The last lines of the model process's log, for error messages."""
-    try:
-        with where.log.open("r", encoding="utf-8", errors="replace") as log:
-            return " | ".join(line.strip() for line in deque(log, maxlen=_LOG_TAIL_LINES) if line.strip())
-    except OSError:
-        return ""
 
 
 async def _reach(where: HostPlaces) -> _Streams | None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+import errno
+import re
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -112,3 +114,32 @@ async def test_one_that_dies_while_it_starts_is_started_again(paths: Paths, star
         with pytest.raises(BackendError, match="did not start"):
             await request
         assert len(started) == n_started
+
+
+def _no_folder(paths: Paths, _: pytest.MonkeyPatch) -> None:
+    paths.runtime.parent.mkdir(parents=True, exist_ok=True)
+    paths.runtime.write_text("a file where a folder should be")
+
+
+def _no_memory(_: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    def start(*_: object) -> None:
+        raise OSError(errno.ENOMEM, "Cannot allocate memory")
+
+    monkeypatch.setattr(launch, "_start", start)
+
+
+def _no_access(_: Paths, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def open_connection(*_: object) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(asyncio, "open_unix_connection", open_connection)
+
+
+@pytest.mark.parametrize("break_it", [_no_folder, _no_memory, _no_access])
+async def test_what_the_system_refuses_is_a_sentence(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, break_it: Callable[[Paths, pytest.MonkeyPatch], None]
+) -> None:
+    break_it(paths, monkeypatch)
+    with pytest.raises(BackendError, match=re.escape(str(launch.places(paths).socket))) as caught:
+        await make(paths).describe()
+    assert str(launch.places(paths).log) in caught.value.mend
