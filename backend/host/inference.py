@@ -202,7 +202,8 @@ class Inference:
             generate.warm(context, job.prompt.tokens)
             return {"dropped": False}
         queue_ms = (time.perf_counter() - job.arrived) * 1000.0
-        guard = guard_for(job.prompt.constraint, self._trees)
+        box_ms = job.prompt.stop.time_box_ms
+        guard = guard_for(job.prompt.constraint, self._trees, time_box_ms=box_ms, check=context.raise_if_aborted)
         constraint = LeftConstraint(job.prompt.constraint, self._trees, self._left_memory)
         stream = generate.Generation(model, context, job.prompt, guard=guard, constraint=constraint, queue_ms=queue_ms)
         for token in stream:
