@@ -12,7 +12,7 @@ from typing import Protocol
 from fimble.context.gather import gather
 from fimble.context.prompt.fim import choose_family
 from fimble.core.config import Config
-from fimble.core.errors import BackendError, FimbleError, ModelError
+from fimble.core.errors import BackendError, FimbleError, InputError, ModelError
 from fimble.core.flow import (
     AnswerSource,
     Completion,
@@ -133,7 +133,7 @@ class Engine:
             raise
         except ModelError as error:
             outcome = self._reject(request, started_ms, RejectReason.MODEL_UNAVAILABLE, error.message, error)
-        except BackendError as error:
+        except (BackendError, InputError) as error:
             outcome = self._reject(request, started_ms, RejectReason.BACKEND_FAILED, error.message, error)
         self._reporter.outcome(request, outcome, notes)
         return outcome

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from typing import Final
 
 from fimble.core.errors import DownloadError, FimbleError, ModelMissingError
@@ -43,7 +44,7 @@ class ModelCare:
         """Bring up the room's model in the background, in place of whatever is being brought up."""
         self.stop()
         self._task = asyncio.ensure_future(self._bring_up(room))
-        self._task.add_done_callback(_log_bug)
+        self._task.add_done_callback(partial(self._tell_bug, room))
 
     def stop(self) -> None:
         """Leave off, questions to the user included; a running download goes on."""
@@ -189,7 +190,10 @@ class ModelCare:
     def _tell_error(self, room: Room, error: FimbleError) -> None:
         self._board.set(State.ERROR, error.message, mend=error.mend or None, model=room.settings.config.model.id)
 
-
-def _log_bug(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and task.exception() is not None:
-        _log.error("bringing up the model failed unexpectedly", exc_info=task.exception())
+    def _tell_bug(self, room: Room, task: asyncio.Task[None]) -> None:
+        """Nobody expects this, but "Loading" must not be the last that the user reads."""
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        _log.error("bringing up the model failed unexpectedly", exc_info=error)
+        message = f"The model could not be brought up: {type(error).__name__}: {error}"
+        self._tell_error(room, FimbleError(message, mend="fimble did not expect this; the server's log has more."))

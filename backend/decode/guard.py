@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from functools import cached_property
 
 from fimble.core.flow import Constraint
@@ -14,14 +16,22 @@ from fimble.syntax.stop import Hole, StopJudge, StopVerdict
 
 # Holds more lines than a completion repeats of what follows it.
 _BELOW_BYTES = 4_000
+# Judging gets so much of the time box, mostly when that is over. A judgement takes a few milliseconds; where an error
+# far above makes it read a large file again, most are for nothing (2026-11-29: 21 of them, 1.6 s, no answer).
+_JUDGING_SHARE = 0.5
 
 
 class SyntaxGuard:
-    """Judges completions of one hole; made by `guard_for`."""
+    """Judges completions of one hole; made by `guard_for`.
 
-    def __init__(self, ends: EndJudge) -> None:
-        """Judge by `ends`."""
+    Where the time for judging is used up, nothing may end: what nobody has judged is not shown.
+    """
+
+    def __init__(self, ends: EndJudge, max_ms: float | None, check: Callable[[], None]) -> None:
+        """Judge by `ends` for `max_ms` in all; None is without end. `check` comes first, and may raise to stop it."""
         self._ends = ends
+        self._max_ms = max_ms
+        self._check = check
         self._judge_without_rest: StopJudge | None = None
         self.n_judgements = 0
         self.spent_ms = 0.0
@@ -45,9 +55,10 @@ class SyntaxGuard:
     @cached_property
     def closing_line(self) -> str | None:
         """A line that does nothing but close what is open, where the whole file is right with it and not without."""
-        began = time.perf_counter()
-        closer = self._ends.judge.closing_line()
-        self.spent_ms += (time.perf_counter() - began) * 1000.0
+        if not self._has_time():
+            return None
+        with self._timed():
+            closer = self._ends.judge.closing_line()
         return None if closer is None else closer.decode("utf-8", "replace")
 
     def may_end_block(self, text: str) -> bool:
@@ -72,20 +83,43 @@ class SyntaxGuard:
 
     def may_end_unfinished(self, text: str) -> bool:
         """The same, less strict in another way: errors that a plain name in the hole would leave are forgiven."""
-        return self.may_end_at_last(text) or self._ends.judge.is_no_worse_than_a_name(
-            text.encode("utf-8", "surrogatepass")
-        )
+        if self.may_end_at_last(text):
+            return True
+        if not self._has_time():
+            return False
+        with self._timed():
+            return self._ends.judge.is_no_worse_than_a_name(text.encode("utf-8", "surrogatepass"))
 
     def _verdict(self, text: str, judge: StopJudge | None = None) -> StopVerdict:
+        if not self._has_time():
+            return StopVerdict.NO
         self.n_judgements += 1
+        with self._timed():
+            return (judge or self._ends).verdict(text.encode("utf-8", "surrogatepass"))
+
+    def _has_time(self) -> bool:
+        """Whether there is time for one more judgement; asked before each."""
+        self._check()
+        return self._max_ms is None or self.spent_ms < self._max_ms
+
+    @contextmanager
+    def _timed(self) -> Generator[None]:
         began = time.perf_counter()
-        verdict = (judge or self._ends).verdict(text.encode("utf-8", "surrogatepass"))
+        yield
         self.spent_ms += (time.perf_counter() - began) * 1000.0
-        return verdict
 
 
-def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | None:
-    """A guard for a hole; None where the language has no grammar."""
+def guard_for(
+    constraint: Constraint | None,
+    trees: TreeCache,
+    *,
+    time_box_ms: float | None = None,
+    check: Callable[[], None] = lambda: None,
+) -> SyntaxGuard | None:
+    """A guard for a hole; None where the language has no grammar.
+
+    `time_box_ms` is the completion's; `check` is called before each judgement, and may raise to stop whoever asks.
+    """
     if constraint is None:
         return None
     language = language_for(constraint.language_id)
@@ -94,4 +128,5 @@ def guard_for(constraint: Constraint | None, trees: TreeCache) -> SyntaxGuard | 
         return None
     prefix = constraint.prefix.encode("utf-8", "surrogatepass")
     suffix = constraint.suffix.encode("utf-8", "surrogatepass")
-    return SyntaxGuard(EndJudge(language, grammar, Hole.of(prefix, suffix), trees))
+    max_ms = None if time_box_ms is None else _JUDGING_SHARE * time_box_ms
+    return SyntaxGuard(EndJudge(language, grammar, Hole.of(prefix, suffix), trees), max_ms, check)

@@ -115,7 +115,7 @@ def _source(llguidance: Any, grammar: UserGrammar) -> str:
             convert = importlib.import_module("llguidance.gbnf_to_lark")
             try:
                 return str(matcher.grammar_from_lark(convert.gbnf_to_lark(grammar.text)))
-            except convert.GbnfToLarkError as error:
+            except Exception as error:  # of no type of its own where a rule is missing
                 raise InputError(f"The grammar cannot be used: {error}", mend="Correct it, or take it away.") from error
         case GrammarKind.LARK:
             return str(matcher.grammar_from_lark(grammar.text))

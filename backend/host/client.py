@@ -22,6 +22,7 @@ _CRASH_WINDOW_S = 60.0
 _N_CRASHES_BEFORE_WAIT = 3
 _FIRST_WAIT_S = 2.0
 _MAX_WAIT_S = 60.0
+_CLOSED_HERE = "The connection to the model process was closed here."
 
 
 class HostBackend:
@@ -34,7 +35,7 @@ class HostBackend:
         self._options = options
         self._places = launch.places(paths)
         self._link: _Link | None = None
-        self._connecting = asyncio.Lock()
+        self._connecting: asyncio.Task[_Link] | None = None
         self._crashes: deque[float] = deque(maxlen=16)
         self._info: ModelInfo | None = None
         self._markers: dict[str, TokenId | None] = {}
@@ -75,6 +76,9 @@ class HostBackend:
 
     async def aclose(self) -> None:
         """Leave; the process ends by itself when nobody else uses it."""
+        if self._connecting:
+            self._connecting.cancel()
+            await asyncio.wait([self._connecting])
         if self._link:
             await self._link.aclose()
             self._link = None
@@ -103,13 +107,27 @@ class HostBackend:
             stream.close()
 
     async def _connected(self) -> _Link:
-        async with self._connecting:
-            if self._link and not self._link.is_closed:
-                return self._link
-            self._wait_after_crashes()
-            reader, writer, process = await launch.connect(self._places, self._options)
-            self._link = _Link(reader, writer, process, self._places, self._on_died)
+        """The connection, made if need be.
+
+        The process takes longer to start than a key to come: a caller that is cancelled meanwhile leaves the work to
+        the next one.
+        """
+        if self._link and not self._link.is_closed:
             return self._link
+        connecting = self._connecting
+        if connecting is None or connecting.done():
+            self._wait_after_crashes()
+            self._connecting = connecting = asyncio.create_task(self._connect())
+            connecting.add_done_callback(_retrieve)
+        await asyncio.wait([connecting])
+        if connecting.cancelled():
+            raise BackendError(_CLOSED_HERE)
+        return connecting.result()
+
+    async def _connect(self) -> _Link:
+        reader, writer, process = await launch.connect(self._places, self._options)
+        self._link = _Link(reader, writer, process, self._places, self._on_died)
+        return self._link
 
     def _on_died(self, code: int | None) -> None:
         self._crashes.append(time.monotonic())
@@ -238,7 +256,7 @@ class _Link:
         self._listener.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._listener
-        self._end_streams(BackendError("The connection to the model process was closed here."))
+        self._end_streams(BackendError(_CLOSED_HERE))
 
     async def _listen(self, reader: asyncio.StreamReader) -> None:
         reason = "The model process closed the connection."
@@ -285,3 +303,9 @@ class _Link:
         if code < 0:
             return f" It was ended by {signal.Signals(-code).name}."
         return f" It exited with code {code}: {launch.log_tail(self._places)}"
+
+
+def _retrieve(connecting: asyncio.Task[_Link]) -> None:
+    """Nobody may be left to see how it ended; asyncio would call that an oversight."""
+    if not connecting.cancelled():
+        connecting.exception()

@@ -98,16 +98,16 @@ class Inference:
                 self._warm_ups.append(job)
             else:
                 self._requests.append(job)
-                if self._running and self._running.is_warm_up and self._context:
-                    self._context.abort()
+                if self._running and self._running.is_warm_up:
+                    self._interrupt(self._running)
             self._lock.notify()
 
     def cancel(self, job: Job) -> None:
         """Stop a job: at once if it runs, before it starts if it waits. It still reports, as cancelled."""
         with self._lock:
             job.cancelled = True
-            if self._running is job and self._context:
-                self._context.abort()
+            if self._running is job:
+                self._interrupt(job)
 
     def unload(self) -> None:
         """Free the weights when the thread is next idle."""
@@ -124,10 +124,16 @@ class Inference:
         """Stop the running job, free everything, end the thread."""
         with self._lock:
             self._stopping = True
-            if self._context:
-                self._context.abort()
+            if self._running:
+                self._interrupt(self._running)
             self._lock.notify()
         self._thread.join(timeout=30)
+
+    def _interrupt(self, running: Job) -> None:
+        """Stop the running job; where its weights are still being loaded, once they are there. Under the lock."""
+        running.cancelled = True
+        if self._context:
+            self._context.abort()
 
     def _answer_at_once(self, job: Job) -> bool:
         with self._vocabulary_lock:
@@ -196,7 +202,8 @@ class Inference:
             generate.warm(context, job.prompt.tokens)
             return {"dropped": False}
         queue_ms = (time.perf_counter() - job.arrived) * 1000.0
-        guard = guard_for(job.prompt.constraint, self._trees)
+        box_ms = job.prompt.stop.time_box_ms
+        guard = guard_for(job.prompt.constraint, self._trees, time_box_ms=box_ms, check=context.raise_if_aborted)
         constraint = LeftConstraint(job.prompt.constraint, self._trees, self._left_memory)
         stream = generate.Generation(model, context, job.prompt, guard=guard, constraint=constraint, queue_ms=queue_ms)
         for token in stream:

@@ -28,6 +28,8 @@ _POLL_S = 0.02
 _LOG_TAIL_LINES = 3
 _MAX_LOG_BYTES = 1024 * 1024
 
+_Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
 
 @dataclass(frozen=True, slots=True)
 class HostPlaces:
@@ -54,43 +56,19 @@ async def connect(
 ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, subprocess.Popen[bytes] | None]:
     """A connection to the running model process, or to one started now (then with its handle).
 
+    Cancelled, it leaves nothing behind that it has started.
+
     Raises:
-        BackendError: it does not start, or its folder is open to other users.
+        BackendError: it does not start, or its folder is another user's or cannot be used.
     """
-    _make_private(where.socket.parent)
     try:
-        return *await asyncio.open_unix_connection(where.socket), None
-    except (FileNotFoundError, ConnectionRefusedError):
-        pass
-    lock = filelock.FileLock(where.lock, timeout=0, thread_local=False)
-    process: subprocess.Popen[bytes] | None = None
-    waited_s = 0.0
-    try:
-        while waited_s < _START_TIMEOUT_S:
-            if process is None and _try_acquire(lock):
-                # Whoever holds the lock and finds nobody listening is the one to start; a stale socket goes.
-                try:
-                    return *await asyncio.open_unix_connection(where.socket), None
-                except (FileNotFoundError, ConnectionRefusedError):
-                    where.socket.unlink(missing_ok=True)
-                    process = _start(where, options)
-            try:
-                return *await asyncio.open_unix_connection(where.socket), process
-            except (FileNotFoundError, ConnectionRefusedError):
-                pass
-            if process is not None and process.poll() is not None:
-                break
-            await asyncio.sleep(_POLL_S)
-            waited_s += _POLL_S
-    finally:
-        if lock.is_locked:
-            lock.release()
-    if process is not None:
-        process.kill()
-    raise BackendError(
-        f"The model process did not start. {log_tail(where)}".rstrip(),
-        mend=f"Its log is {where.log}; `fimble doctor` checks the installation.",
-    )
+        return await _find_or_start(where, options)
+    except OSError as error:  # a folder that cannot be made or written, a full disk, no memory for a process
+        raise BackendError(
+            f"The model process could not be started or reached through {where.socket}: {error}",
+            mend=f"The folders of that socket and of {where.log} must be yours to write, and the disk not full. "
+            "FIMBLE_HOME moves both.",
+        ) from error
 
 
 def log_tail(where: HostPlaces) -> str:
@@ -100,6 +78,50 @@ def log_tail(where: HostPlaces) -> str:
             return " | ".join(line.strip() for line in deque(log, maxlen=_LOG_TAIL_LINES) if line.strip())
     except OSError:
         return ""
+
+
+async def _find_or_start(
+    where: HostPlaces, options: HostOptions
+) -> tuple[asyncio.StreamReader, asyncio.StreamWriter, subprocess.Popen[bytes] | None]:
+    _make_private(where.socket.parent)
+    if streams := await _reach(where):
+        return *streams, None
+    lock = filelock.FileLock(where.lock, timeout=0, thread_local=False)
+    process: subprocess.Popen[bytes] | None = None
+    waited_s = 0.0
+    try:
+        while waited_s < _START_TIMEOUT_S:
+            if process is None and _try_acquire(lock):
+                # Whoever holds the lock and finds nobody listening is the one to start; a stale socket goes.
+                if streams := await _reach(where):
+                    return *streams, None
+                where.socket.unlink(missing_ok=True)
+                process = _start(where, options)
+            if streams := await _reach(where):
+                started, process = process, None
+                return *streams, started
+            if process is not None and process.poll() is not None:
+                break
+            await asyncio.sleep(_POLL_S)
+            waited_s += _POLL_S
+    finally:
+        # Before the lock goes: the next to take it starts another, and two would hold the weights.
+        if process is not None:
+            process.kill()
+        if lock.is_locked:
+            lock.release()
+    raise BackendError(
+        f"The model process did not start. {log_tail(where)}".rstrip(),
+        mend=f"Its log is {where.log}; `fimble doctor` checks the installation.",
+    )
+
+
+async def _reach(where: HostPlaces) -> _Streams | None:
+    """A connection to whoever listens; None where nobody does."""
+    try:
+        return await asyncio.open_unix_connection(where.socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return None
 
 
 def _try_acquire(lock: filelock.FileLock) -> bool:

@@ -56,6 +56,7 @@ class Worker:
             server = await asyncio.start_unix_server(self._client, path=self._socket)
         finally:
             os.umask(old_mask)
+        inode = self._socket.stat().st_ino
         try:
             while not stop.is_set() and not self._is_forsaken():
                 self._maybe_unload()
@@ -63,8 +64,10 @@ class Worker:
                     await asyncio.wait_for(stop.wait(), _HOUSEKEEPING_S)
         finally:
             # The name goes first: a client that comes now starts a new host instead of talking to a dying one.
+            # By now it may be another host's, that was started where this one did not answer.
             with contextlib.suppress(OSError):
-                self._socket.unlink()
+                if self._socket.stat().st_ino == inode:
+                    self._socket.unlink()
             server.close()
             self._inference.close()
 

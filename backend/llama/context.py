@@ -193,6 +193,15 @@ class LlamaContext:
         """Take back `abort()`."""
         self._abort_flag[0] = b"\0"
 
+    def raise_if_aborted(self) -> None:
+        """For what takes long between two evaluations.
+
+        Raises:
+            Aborted: `abort()` was called.
+        """
+        if self._abort_flag[0] != b"\0":
+            raise Aborted
+
     def set_threads(self, n_threads: int) -> None:
         """Change how many CPU threads evaluate."""
         self._lib.llama_set_n_threads(self._handle, n_threads, n_threads)
@@ -223,8 +232,7 @@ class LlamaContext:
             batch.n_seq_id[i] = 1
             batch.seq_id[i][0] = seq
             batch.logits[i] = i >= n_tokens - n_logits
-        if self._abort_flag[0] != b"\0":
-            raise Aborted
+        self.raise_if_aborted()
         status: int = self._lib.llama_decode(self._handle, batch)
         if status == 0:
             self._held[seq].extend(tokens)

@@ -11,7 +11,7 @@ import pytest
 
 from fimble.backend.scripted import ScriptedBackend
 from fimble.core.config import Layer
-from fimble.core.errors import BackendError, ModelMissingError
+from fimble.core.errors import BackendError, InputError, ModelMissingError
 from fimble.core.flow import (
     AnswerSource,
     Chunk,
@@ -407,6 +407,7 @@ async def test_every_request_is_counted_once_answered_once() -> None:
     [
         (ModelMissingError("gone", mend="pull it"), RejectReason.MODEL_UNAVAILABLE),
         (BackendError("died"), RejectReason.BACKEND_FAILED),
+        (InputError("the prompt does not fit"), RejectReason.BACKEND_FAILED),
     ],
 )
 async def test_failures_are_rejections_that_carry_their_error(error: Exception, reason: RejectReason) -> None:

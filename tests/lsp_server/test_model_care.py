@@ -87,6 +87,18 @@ async def test_not_now_is_asked_once_and_requests_do_not_ask_again(bench: Bench)
     assert bench.wire.states()[-1] == "error"
 
 
+async def test_what_nobody_expected_is_told_too(bench: Bench) -> None:
+    def prepare(engine: Any) -> None:
+        engine.ready_errors = [PermissionError(13, "Permission denied", "/run/user/1")]
+
+    bench.prepare = prepare
+    await bench.begin()
+    await _rest(bench)
+    last = bench.wire.params_of("fimble/status")[-1]
+    assert last["state"] == "error"
+    assert "/run/user/1" in last["message"]
+
+
 async def test_a_restart_asks_again(bench: Bench) -> None:
     user = bench.wire.answers[ASK] = _User("Not now", "Download")
     bench.prepare = _miss(1)

@@ -269,3 +269,55 @@ def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
     source: str, written: str, expected: str, n_chars: int
 ) -> None:
     assert write(source, written, MULTI, n_chars)[0].rstrip() == expected
+
+
+# An error far above makes each judgement dear, and each of these texts takes several.
+HARD = [
+    ("python", "x = (\ndef g():\n    $0\ndef h():\n    pass\n", "t = f(a)) ] + g(b)) ] + h(c)) ]"),
+    ("python", "x = (\ndef g():\n    $0\ndef h():\n    pass\n", "t = [1, (2\n    for x in y:\n        z = 1 +"),
+    ("python", "def f($0)\n    return a\n", "a: int) -> str:\n    return (a"),
+    ("python", "def f(x):\n    $0\n    return 'no'\n", "if x:\n        return 'yes'\n    else:\n        return 'no'\n"),
+    ("python", "x = f($0\ny = 1\n", "a, 0, 0, (0"),
+    ("rust", "mod a {\n    fn b() {}\n    $0\n\nfn c() {}\n", "fn d() {}\n    fn e(x: i3"),
+    ("javascript", "function a() {\nfunction g() {\n  $0\n}\n", "f(1, [2;\n  for (x of y) {\n    g(x, (1,"),
+    ("typescript", "function f() {\n  if (a$0)\n}\n", " > 1) {\n    g();\n    h();\n"),
+]
+
+
+def write_in_time(hole: Constraint, written: str, mode: LineMode, n_most: int) -> tuple[str, int]:
+    """What is shown where there is time for `n_most` judgements, and how many there were."""
+    n_asked = 0
+
+    def check() -> None:
+        nonlocal n_asked
+        n_asked += 1
+        guard.spent_ms = 0.0 if n_asked <= n_most else 1_000.0
+
+    made = guard_for(hole, TreeCache(), time_box_ms=1_000.0, check=check)
+    assert made is not None
+    guard = made
+    ending = Ending(StopRules(64, mode), guard)
+    text, reason = "", None
+    for char in written:
+        verdict = ending.push(char)
+        text, reason = text + verdict.text, verdict.reason
+        if reason:
+            break
+    if reason is None:
+        ending.close(StopReason.TIME_BOX)
+    return text[: len(text) - ending.n_retract_chars] + ending.closers, guard.n_judgements
+
+
+@pytest.mark.parametrize("mode", [SINGLE, MULTI])
+@pytest.mark.parametrize(("language", "source", "written"), HARD)
+def test_what_there_is_no_time_to_judge_is_not_shown(language: str, source: str, written: str, mode: LineMode) -> None:
+    prefix, suffix = source.split("$0")
+    hole = Constraint(language, prefix, suffix)
+    judge = guard_for(hole, TreeCache())
+    assert judge is not None
+    _, n_needed = write_in_time(hole, written, mode, 1_000)
+    assert n_needed > 0
+    for n_most in range(n_needed + 1):
+        shown, n_judgements = write_in_time(hole, written, mode, n_most)
+        assert n_judgements <= n_most
+        assert not shown or judge.may_end_unfinished(shown) or judge.may_end_instead(shown)

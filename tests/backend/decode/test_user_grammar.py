@@ -119,6 +119,8 @@ def test_a_long_file_is_not_read() -> None:
     [
         UserGrammar(GrammarKind.LARK, "start: nothing"),
         UserGrammar(GrammarKind.GBNF, "root ::= ("),
+        UserGrammar(GrammarKind.GBNF, ""),
+        UserGrammar(GrammarKind.GBNF, "root ::= nothing"),
         UserGrammar(GrammarKind.JSON_SCHEMA, "{"),
         UserGrammar(GrammarKind.JSON_SCHEMA, '{"type": "no such"}'),
     ],

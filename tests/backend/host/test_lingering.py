@@ -30,6 +30,20 @@ async def test_without_lingering_it_still_waits_for_its_first_client(tmp_path: P
     assert not socket.exists()
 
 
+async def test_it_leaves_the_socket_of_another_that_took_its_place(tmp_path: Path) -> None:
+    socket = tmp_path / "s"
+    serving = asyncio.create_task(Worker(socket, linger_s=0.0, idle_unload_s=60.0).serve())
+    while not socket.exists() and not serving.done():
+        await asyncio.sleep(0.01)
+    socket.unlink()
+    other = await asyncio.start_unix_server(lambda _, writer: writer.close(), socket)
+    serving.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await serving
+    assert socket.exists()
+    other.close()
+
+
 @pytest.mark.e2e
 async def test_a_request_is_answered_without_lingering(tmp_path: Path) -> None:
     paths = user_paths({"FIMBLE_HOME": str(tmp_path)})

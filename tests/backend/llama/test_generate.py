@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,6 +13,7 @@ from fimble.backend.decode import rethink
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.decode.heal import PieceIndex
+from fimble.backend.llama.context import Aborted
 from fimble.backend.llama.generate import Generation
 from fimble.core.flow import (
     Constraint,
@@ -93,6 +94,7 @@ def decode(
     neighbours: tuple[str, ...] | None = None,
     grammar: UserGrammar | None = None,
     names: tuple[str, ...] = (),
+    check: Callable[[], None] = lambda: None,
 ) -> tuple[str, list[int], Generation, FakeContext]:
     prefix, suffix = source.split("$0")
     hole = Constraint("python", prefix, suffix, share, grammar)
@@ -104,7 +106,7 @@ def decode(
         cast(Any, FakeModel()),
         cast(Any, context),
         prompt,
-        guard=guard_for(hole, trees),
+        guard=guard_for(hole, trees, check=check),
         constraint=LeftConstraint(hole, trees),
     )
     texts: list[str] = []
@@ -152,6 +154,21 @@ def test_switched_off_the_likeliest_is_written_and_only_the_end_is_judged() -> N
     assert text == ""
     assert stream.stats is not None
     assert (stream.stats.n_checked, stream.stats.stop_reason) == (0, StopReason.SYNTAX)
+
+
+def test_a_stop_is_noticed_while_the_end_is_judged() -> None:
+    wishes = {b"": [b"foo"], b"foo": [b" ]", b"("], b"foo ]": [b"\n"]}
+    n_judged = 0
+
+    def check() -> None:
+        nonlocal n_judged
+        n_judged += 1
+        if n_judged == 2:
+            raise Aborted
+
+    _, _, stream, _ = decode(wishes, share=0.0, check=check)
+    assert stream.stats is not None
+    assert (stream.stats.stop_reason, n_judged) == (StopReason.CANCELLED, 2)
 
 
 @pytest.mark.parametrize("grammar", ['start: "x = " ("b" | ")") "\\n"', 'start: "x = b" ","? "\\n"'])
