@@ -39,7 +39,7 @@ def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bo
         text = text.rpartition("\n")[0].rstrip()
     if not text.strip():
         return RejectReason.BLANK
-    text = fit_indentation(_without_doubled_start(text, prefix), prefix, suffix)
+    text = _without_doubled_start(fit_indentation(text, prefix, suffix), prefix)
     text = _cut_loops(text)
     text = _drop_suffix_lines(text, suffix)
     if not text.strip():
@@ -66,7 +66,10 @@ def _blanks_before_rest_of_line(text: str, suffix: str) -> str:
 
 
 def _without_doubled_start(text: str, prefix: str) -> str:
-    """Drop what stands before the cursor already: blank lines below a blank line, and the line's own indentation."""
+    """Drop what stands before the cursor already: blank lines below a blank line, and the line's own indentation.
+
+    A text that leaves the cursor's indentation keeps one line end: on the cursor's own line it would be too deep.
+    """
     above, _, line_head = prefix.rpartition("\n")
     if line_head.strip() or not above:
         return text
@@ -74,7 +77,11 @@ def _without_doubled_start(text: str, prefix: str) -> str:
     begun = text[: len(text) - len(body)]
     line_above = above.rpartition("\n")[2].rstrip("\r")
     if "\n" in begun:
-        return text if line_above.strip() else begun.rpartition("\n")[2] + body
+        if line_above.strip():
+            return text
+        indentation = begun.rpartition("\n")[2]
+        is_within = indentation.startswith(line_head)
+        return indentation.removeprefix(line_head) + body if is_within else f"\n{indentation}{body}"
     is_finished = line_above.rstrip().endswith((";", "}", ")"))
     stands_at_cursor = line_above[: len(line_above) - len(line_above.lstrip())] == line_head
     return body if line_head and begun == line_head and is_finished and stands_at_cursor else text
