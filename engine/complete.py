@@ -38,7 +38,7 @@ from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer
 from fimble.engine.shape import Shaped, shape
-from fimble.engine.stopping import line_mode
+from fimble.engine.stopping import CUT
 from fimble.engine.traffic import Route, Traffic
 
 _log = logging.getLogger(__name__)
@@ -235,13 +235,7 @@ class Engine:
             writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
             constraint_ms=stats.constraint_ms,
         )
-        shaped = shape(
-            written.text,
-            context.prefix,
-            context.suffix,
-            prompt.stop.line_mode,
-            is_cut=stats.stop_reason in _CUT,
-        )
+        shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason in CUT)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         shaped = self._unless_doubtful(request, shaped, written.confidence)
@@ -301,10 +295,7 @@ class Engine:
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
-        mode = line_mode(
-            request.document.language_id, context.prefix, context.suffix, request.trigger, self._config.completion
-        )
-        shaped = shape(rest, context.prefix, context.suffix, mode, is_cut=answer.stop_reason in _CUT)
+        shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason in CUT)
         shaped = self._unless_doubtful(request, shaped, answer.confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
@@ -375,8 +366,8 @@ class Engine:
         prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
-            is_cut = written.stats.stop_reason in _CUT
-            shaped = shape(written.text, context.prefix, context.suffix, prompt.stop.line_mode, is_cut=is_cut)
+            is_cut = written.stats.stop_reason in CUT
+            shaped = shape(written.text, context.prefix, context.suffix, is_cut=is_cut)
             if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
                 found.append(shaped.text)
         return tuple(popup_text + text for text in dict.fromkeys(found))[1:]
@@ -393,7 +384,6 @@ class Engine:
         return Rejection(request.request_id, reason, detail, Timings(0.0, 0.0, 0.0, total_ms), error=error)
 
 
-_CUT = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
 # Why all that was written is gone.
 _TAKEN_BACK = {StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX, StopReason.LOOP: RejectReason.DEGENERATE}
 _WHY = {

@@ -7,8 +7,9 @@ import math
 from dataclasses import dataclass
 
 from fimble.core.errors import BackendError
-from fimble.core.flow import GenerationStats, Prompt
+from fimble.core.flow import GenerationStats, LineMode, Prompt
 from fimble.core.ports import ModelBackend
+from fimble.engine.stopping import CUT
 
 # A client cancels the old request and sends the new one at once; between the two nobody waits for the generation.
 _GRACE_S = 0.05
@@ -16,7 +17,7 @@ _GRACE_S = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one prompt."""
+    """What the model wrote for one prompt, without the fragment of a line that the last of several lines may be."""
 
     text: str
     confidence: float | None
@@ -48,6 +49,9 @@ async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | Non
         text = text[: -generation.stats.n_retract_chars]
     confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
     text += generation.stats.closers
+    if generation.stats.stop_reason in CUT and prompt.stop.line_mode is LineMode.MULTI:
+        # Here, by this prompt's own rules: whoever types into the text later stands on a line with other ones.
+        text = _without_fragment(text)
     return Written(text, confidence, generation.stats)
 
 
@@ -99,6 +103,12 @@ class Flight:
         """Stop generating if nobody waits for it."""
         if not self._n_waiting:
             self._task.cancel()
+
+
+def _without_fragment(text: str) -> str:
+    """The lines that have an end; all of a text where none has."""
+    whole_lines = text.rpartition("\n")[0]
+    return whole_lines if whole_lines.strip() else text
 
 
 def _retrieve(task: asyncio.Task[Written]) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from fimble.core.flow import LineMode, RejectReason
+from fimble.core.flow import RejectReason
 from fimble.engine.indentation import fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
 from fimble.syntax.closers import closed_again, is_only_closers
@@ -25,18 +25,16 @@ class Shaped:
     n_replaced_chars: int = 0
 
 
-def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bool = False) -> Shaped | RejectReason:
+def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped | RejectReason:
     """Make `raw`, written by the model between `prefix` and `suffix`, fit to show.
 
-    `is_cut` says that writing stopped for want of time or room: the last of several lines is then a fragment.
+    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing.
     """
     if not raw:
         return RejectReason.EMPTY
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
     blanks = "" if is_cut else _blanks_before_rest_of_line(text, suffix)
     text = text.rstrip()
-    if is_cut and line_mode is LineMode.MULTI and "\n" in text.strip():
-        text = text.rpartition("\n")[0].rstrip()
     if not text.strip():
         return RejectReason.BLANK
     text = _without_doubled_start(fit_indentation(text, prefix, suffix), prefix)

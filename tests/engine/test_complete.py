@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from fimble.backend.decode.ending import Ending
 from fimble.backend.scripted import ScriptedBackend
 from fimble.core.config import Layer
 from fimble.core.errors import BackendError, ModelMissingError
@@ -25,6 +26,7 @@ from fimble.core.flow import (
     Rejection,
     RejectReason,
     RequestId,
+    StopReason,
     Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange
@@ -158,6 +160,53 @@ async def test_who_asks_by_hand_gets_no_more_than_that() -> None:
     await completed(engine, "return $0\n", trigger=Trigger.INVOKED)
     await engine.rest()
     assert len(backend.prompts) == 1
+
+
+@pytest.fixture
+def out_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer that does not end by itself is cut by the clock."""
+    close = Ending.close
+
+    def cut(ending: Ending, reason: StopReason) -> StopReason:
+        del reason
+        return close(ending, StopReason.TIME_BOX)
+
+    monkeypatch.setattr(Ending, "close", cut)
+
+
+@pytest.mark.usefixtures("out_of_time")
+@pytest.mark.parametrize(
+    ("lines", "answer", "shown"),
+    [
+        ("multi", "a = 1\n    b = 2\n    c = tot", "a = 1\n    b = 2"),
+        ("multi", "a = 1\n    b = 2\n    ", "a = 1\n    b = 2"),
+        ("multi", "a = tot", "a = tot"),
+        ("single", "a = tot", "a = tot"),
+    ],
+)
+async def test_a_fragment_of_a_line_is_dropped_where_whole_lines_stand_before_it(
+    lines: str, answer: str, shown: str
+) -> None:
+    engine, _ = engine_of(answer, completion__lines=lines)
+    assert (await completed(engine, "def f():\n    $0\n")).text == shown
+
+
+@pytest.mark.usefixtures("out_of_time")
+async def test_a_fragment_that_was_dropped_does_not_come_back_with_a_key() -> None:
+    engine, backend = engine_of("total = 0\n    result = tot")
+    assert (await completed(engine, "def f(items):\n    $0\n")).text == "total = 0"
+    assert (await completed(engine, "def f(items):\n    t$0\n")).text == "otal = 0"
+    assert len(backend.prompts) == 1
+    await engine.complete(request("def f(items):\n    total = 0$0\n"))
+    assert len(backend.prompts) == 2  # nothing is known of what comes next
+
+
+@pytest.mark.usefixtures("out_of_time")
+async def test_a_fragment_does_not_come_to_who_types_along_with_it() -> None:
+    engine, backend = engine_of("total = 0\n    result = tot", delay_ms=80)
+    outcome = await cancel_then_ask(engine, "def f(items):\n    $0\n", "def f(items):\n    t$0\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, len(backend.prompts)) == ("otal = 0", 1)
 
 
 async def test_coming_back_to_an_answer_needs_no_model() -> None:
