@@ -11,8 +11,9 @@ from fimble.core.flow import GenerationStats, LineMode, Prompt
 from fimble.core.ports import ModelBackend
 from fimble.engine.stopping import CUT
 
-# A client cancels the old request and sends the new one at once; between the two nobody waits for the generation.
-_GRACE_S = 0.05
+# An edit ends the old request at once, and an editor sends the new one 50 ms later (VS Code) or 60 (Neovim); between
+# the two nobody waits for the generation. One that does not type along stops it without waiting for this.
+_GRACE_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class Flight:
         """Start generating."""
         self._pieces: list[str] = []
         self._n_waiting = 0
+        self._grace: asyncio.TimerHandle | None = None
+        self._is_closed = False
         self._task = asyncio.create_task(write(backend, prompt, self._pieces))
         self._task.add_done_callback(_retrieve)
 
@@ -83,12 +86,16 @@ class Flight:
             BackendError: the process that runs them failed.
         """
         self._n_waiting += 1
+        if self._grace:
+            self._grace.cancel()  # else the gap before the next key would be what is left of this one's
         try:
             return await asyncio.shield(self._task)
         finally:
             self._n_waiting -= 1
-            if not self._n_waiting and not self._task.done():
-                asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
+            if self._is_closed:
+                self.stop_if_forsaken()
+            elif not self._n_waiting and not self._task.done():
+                self._grace = asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
 
     async def end(self) -> Written | None:
         """Wait for the end without being anybody: what it wrote, or None where it was stopped or failed."""
@@ -98,6 +105,11 @@ class Flight:
     async def over(self) -> None:
         """Wait until it is over, however that comes."""
         await asyncio.wait([self._task])
+
+    def close(self) -> None:
+        """Let nobody aboard any more: stop now, or as soon as the last waiter leaves."""
+        self._is_closed = True
+        self.stop_if_forsaken()
 
     def stop_if_forsaken(self) -> None:
         """Stop generating if nobody waits for it."""

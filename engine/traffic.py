@@ -81,9 +81,9 @@ class Traffic:
         return self._take_off(route, prompt), ""
 
     def _take_off(self, route: Route, prompt: Prompt) -> Flight:
-        """Start a generation. One that nobody waits for stops: nobody will want it any more."""
+        """Start a generation. The one before stops once nobody waits for it: nobody else will want it any more."""
         if self._flight:
-            self._flight.stop_if_forsaken()
+            self._flight.close()
             self._landing = [flight for flight in (*self._landing, self._flight) if not flight.is_over]
         self._flight, self._route = Flight(self._backend, prompt), route
         return self._flight

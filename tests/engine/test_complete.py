@@ -254,12 +254,32 @@ async def test_typing_along_with_a_running_generation_does_not_start_another() -
     assert backend.n_cancelled == 0
 
 
+async def test_a_generation_lasts_from_key_to_key_though_the_editor_waits_between_them() -> None:
+    engine, backend = engine_of("a + b", delay_ms=600)
+    keys = [asyncio.create_task(engine.complete(request("return $0\n")))]
+    for typed in ("a", "a ", "a +"):
+        await asyncio.sleep(0.02)
+        keys[-1].cancel()
+        await asyncio.sleep(0.08)
+        keys.append(asyncio.create_task(engine.complete(request(f"return {typed}$0\n"))))
+    outcome = await keys[-1]
+    assert isinstance(outcome, Completion)
+    assert outcome.text == " b"
+    assert (len(backend.prompts), backend.n_cancelled) == (1, 0)
+
+
 async def test_typing_something_else_starts_another() -> None:
     engine, backend = engine_of("a + b", delay_ms=80)
     outcome = await cancel_then_ask(engine, "return $0\n", "return x$0\n")
     assert isinstance(outcome, Completion)
     assert outcome.text == "a + b"
     assert len(backend.prompts) == 2
+
+
+async def test_asking_elsewhere_stops_what_ran_at_once() -> None:
+    engine, backend = engine_of("a + b", delay_ms=100)
+    await cancel_then_ask(engine, "return $0\n", "other = $0\n")
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
 
 
 async def test_a_request_nobody_waits_for_stops_the_model() -> None:
@@ -269,7 +289,7 @@ async def test_a_request_nobody_waits_for_stops_the_model() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     assert backend.n_cancelled == 1
 
 
