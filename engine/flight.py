@@ -73,8 +73,10 @@ class Flight:
         """Whether there is nothing left to wait for."""
         return self._task.done()
 
-    def agrees_with(self, typed: str) -> bool:
-        """Whether what is written so far does not contradict what the user typed since it began."""
+    def lets_aboard(self, typed: str) -> bool:
+        """Whether it goes on, and what is written so far does not contradict what the user typed since it began."""
+        if self._is_closed or self.is_over:
+            return False
         written = "".join(self._pieces)
         return written.startswith(typed) or typed.startswith(written)
 
@@ -114,6 +116,7 @@ class Flight:
     def stop_if_forsaken(self) -> None:
         """Stop generating if nobody waits for it."""
         if not self._n_waiting:
+            self._is_closed = True  # the task ends a turn of the loop later: until then one could still come aboard
             self._task.cancel()
 
 

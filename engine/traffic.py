@@ -69,14 +69,14 @@ class Traffic:
 
     def _board(self, route: Route, prompt: Prompt) -> tuple[Flight, str]:
         """The generation under way if the user typed along with it, and what was typed; else a new one."""
-        if self._flight and self._route and not self._flight.is_over:
+        if self._flight and self._route:
             typed = typed_into(self._route.prefix, route.prefix)
             is_same = (route.uri, route.digest, route.suffix) == (
                 self._route.uri,
                 self._route.digest,
                 self._route.suffix,
             )
-            if is_same and typed is not None and self._flight.agrees_with(typed):
+            if is_same and typed is not None and self._flight.lets_aboard(typed):
                 return self._flight, typed
         return self._take_off(route, prompt), ""
 

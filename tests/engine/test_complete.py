@@ -33,6 +33,7 @@ from fimble.core.position import ByteOffset, ByteRange
 from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
 from fimble.engine.settings import load_settings
+from fimble.engine.traffic import Route, Traffic
 from fimble.engine.wiring import build_engine
 
 
@@ -274,6 +275,19 @@ async def test_typing_something_else_starts_another() -> None:
     assert isinstance(outcome, Completion)
     assert outcome.text == "a + b"
     assert len(backend.prompts) == 2
+
+
+async def test_nobody_comes_aboard_of_what_is_being_stopped() -> None:
+    engine, backend = engine_of("a + b", delay_ms=50)
+    prompt = await engine.prompt_for(request("return $0\n"))
+    traffic, route = Traffic(backend), Route("file:///w/a.py", "", "return ", "\n")
+    first = asyncio.create_task(traffic.write(route, prompt))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    traffic.stop()
+    assert (await traffic.write(route, prompt)).text == "a + b"
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
 
 
 async def test_asking_elsewhere_stops_what_ran_at_once() -> None:
