@@ -220,6 +220,8 @@ class Engine:
         notes.take_sources(prompt, context)
         looking = asyncio.ensure_future(self._node_kinds.look(request))
         asked_ms = self._clock.monotonic_ms() - started_ms
+        if self._idle_work:
+            self._idle_work.cancel()  # interrupted, it would go on to write ahead, in place of what is asked for here
         try:
             written = await self._traffic.write(route, prompt)
             notes.node_kind = self._node_kinds.last_of(route.uri)

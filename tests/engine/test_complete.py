@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from fimble.backend.decode.ending import Ending
-from fimble.backend.scripted import ScriptedBackend
+from fimble.backend.scripted import ScriptedBackend, ScriptedGeneration
 from fimble.core.config import Layer
 from fimble.core.errors import BackendError, ModelMissingError
 from fimble.core.flow import (
@@ -154,6 +154,44 @@ async def test_a_request_stops_what_is_written_ahead() -> None:
         await asyncio.sleep(0.005)
     await completed(engine, "other = $0\n")
     assert backend.n_cancelled == 1
+
+
+class ColdBackend(ScriptedBackend):
+    """Has read nothing yet; reading in idle time ends when a request comes, as in the model process."""
+
+    def __init__(self, answer: Callable[[Prompt], str], delay_ms: Callable[[Prompt], float]) -> None:
+        super().__init__(answer, delay_ms=delay_ms)
+        self._interrupted = asyncio.Event()
+
+    async def n_cached(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+        return tuple(0 for _ in prompts)
+
+    async def warm(self, prompt: Prompt) -> None:
+        self._interrupted.clear()
+        await self._interrupted.wait()
+
+    def generate(self, prompt: Prompt) -> ScriptedGeneration:
+        self._interrupted.set()
+        return super().generate(prompt)
+
+
+async def test_what_was_to_be_written_ahead_does_not_stand_in_the_way_of_a_request() -> None:
+    def is_first(prompt: Prompt) -> bool:
+        return prompt.constraint is not None and prompt.constraint.prefix.endswith("x = ")
+
+    backend = ColdBackend(
+        lambda prompt: "alpha" if is_first(prompt) else "bravo", lambda prompt: 0 if is_first(prompt) else 200
+    )
+    settings = load_settings([Layer("test", {"prompt.cold_budget_ms": 1})], environ={})
+    engine = build_engine(settings, backend=backend)
+    above = "".join(f"line_{n} = {n}\n" for n in range(150))
+    await completed(engine, f"{above}x = $0\n")
+    await asyncio.sleep(0.01)
+    outcome = await cancel_then_ask(engine, f"{above}y = $0\n", f"{above}y = b$0\n")
+    assert isinstance(outcome, Completion)
+    assert outcome.text == "ravo"
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 0)
+    await engine.aclose()
 
 
 async def test_who_asks_by_hand_gets_no_more_than_that() -> None:
