@@ -44,10 +44,10 @@ class Answer:
 
 
 def typed_into(before: str, now: str) -> str | None:
-    """What was typed between two prefixes; None where anything else happened."""
+    """What was typed between two prefixes, with line ends as models write them; None where anything else happened."""
     if len(now) < len(before) or not now.startswith(before):
         return None
-    return now[len(before) :]
+    return now[len(before) :].replace("\r\n", "\n")
 
 
 class Recall:

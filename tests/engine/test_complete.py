@@ -94,6 +94,27 @@ async def test_typing_into_an_answer_needs_no_model() -> None:
     assert len(backend.prompts) == 1
 
 
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_typing_into_an_answer_of_several_lines(line_end: str) -> None:
+    engine, backend = engine_of("a = 1\n    b = 2\n    return a\n", completion__lines="multi")
+    rests = {
+        "": "a = 1\n    b = 2\n    return a",
+        "a = 1\n    ": "b = 2\n    return a",
+        "a = 1\n    b = 2\n": "    return a",
+    }
+    for typed, rest in rests.items():
+        completion = await completed(engine, f"def f():\n    {typed}$0\n".replace("\n", line_end))
+        assert completion.text == rest.replace("\n", line_end)
+    assert len(backend.prompts) == 1
+
+
+async def test_typing_a_line_end_along_with_a_running_generation() -> None:
+    engine, backend = engine_of("a = 1\n    b = 2\n", delay_ms=80, completion__lines="multi")
+    outcome = await cancel_then_ask(engine, "def f():\r\n    $0\r\n", "def f():\r\n    a = 1\r\n    $0\r\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, len(backend.prompts)) == ("b = 2", 1)
+
+
 async def test_sources_are_asked_for_what_the_model_is_to_read_only() -> None:
     engine, _ = engine_of("a + b")
     asked: list[ByteOffset] = []
