@@ -32,10 +32,7 @@ class Answer:
         typed = typed_into(self.prefix, prefix)
         if typed is None or (suffix != self.suffix and not self._is_typed_over(typed, suffix)):
             return None
-        if typed == "":
-            return self.text
-        # An answer typed to its end says nothing about what comes next.
-        return self.text[len(typed) :] if self.text.startswith(typed) and len(typed) < len(self.text) else None
+        return left_of(self.text, typed)
 
     def _is_typed_over(self, typed: str, suffix: str) -> bool:
         """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs."""
@@ -48,6 +45,17 @@ def typed_into(before: str, now: str) -> str | None:
     if len(now) < len(before) or not now.startswith(before):
         return None
     return now[len(before) :].replace("\r\n", "\n")
+
+
+def left_of(text: str, typed: str) -> str | None:
+    """What is left of an answer once `typed` is typed; None where the user went another way, or to its end.
+
+    An answer typed to its end, white space aside, says nothing about what comes next.
+    """
+    if not typed:
+        return text
+    left = text[len(typed) :]
+    return left if text.startswith(typed) and left.strip() else None
 
 
 class Recall:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fimble.core.flow import Prompt
 from fimble.core.ports import ModelBackend
 from fimble.engine.flight import Flight, Written
-from fimble.engine.reuse import Answer, Recall, typed_into
+from fimble.engine.reuse import Answer, Recall, left_of, typed_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Traffic:
         """
         flight, typed = self._board(route, prompt)
         written = await flight.landing()
-        if not written.text.startswith(typed):
-            # The model went another way than the user after this request came aboard.
-            flight, typed = self._take_off(route, prompt), ""
-            written = await flight.landing()
-        written = replace(written, text=written.text[len(typed) :])
+        left = left_of(written.text, typed)
+        if left is None:  # which could not be seen when this request came aboard
+            written = await self._take_off(route, prompt).landing()
+        else:
+            written = replace(written, text=left)
         self._keep(route, written)
         return written
 

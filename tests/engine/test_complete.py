@@ -328,6 +328,28 @@ async def test_a_generation_lasts_from_key_to_key_though_the_editor_waits_betwee
     assert (len(backend.prompts), backend.n_cancelled) == (1, 0)
 
 
+@pytest.mark.parametrize("answer", ["a + b", "a + b\n"])
+async def test_what_is_typed_to_its_end_meanwhile_is_no_answer(answer: str) -> None:
+    engine, backend = engine_of(
+        lambda prompt: answer if prompt.constraint and prompt.constraint.prefix == "return " else "\nmore = 1\n",
+        delay_ms=80,
+        completion__lines="multi",
+    )
+    outcome = await cancel_then_ask(engine, "return $0\n", "return a + b$0\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, outcome.source) == ("\nmore = 1", AnswerSource.MODEL)
+    again = await completed(engine, "return a + b$0\n")
+    assert (again.text, again.source) == ("\nmore = 1", AnswerSource.CACHE)
+    assert len(backend.prompts) == 2
+
+
+async def test_white_space_that_is_left_of_an_answer_is_none() -> None:
+    engine, backend = engine_of("a = 1\n", completion__lines="multi")
+    await completed(engine, "def f():\n    $0\n")
+    await engine.complete(request("def f():\n    a = 1$0\n"))
+    assert len(backend.prompts) == 2
+
+
 async def test_typing_something_else_starts_another() -> None:
     engine, backend = engine_of("a + b", delay_ms=80)
     outcome = await cancel_then_ask(engine, "return $0\n", "return x$0\n")
