@@ -36,7 +36,7 @@ from fimble.engine.explain import Explanation, explain
 from fimble.engine.flight import write
 from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
-from fimble.engine.reuse import Answer
+from fimble.engine.reuse import Answer, Edits
 from fimble.engine.shape import Shaped, shape
 from fimble.engine.stopping import CUT
 from fimble.engine.traffic import Route, Traffic
@@ -97,6 +97,7 @@ class Engine:
         self._node_kinds = NodeKinds()
         self._clock = clock
         self._traffic = Traffic(backend)
+        self._edits = Edits()
         self._idle_work: asyncio.Task[None] | None = None
 
     def use_sources(self, sources: Sequence[ContextSource]) -> None:
@@ -175,11 +176,13 @@ class Engine:
 
     def opened(self, document: Document) -> None:
         """An editor opened a text: it may be shown to the model where another one is completed."""
+        self._edits.see(document)
         if self._workspace:
             self._workspace.on_open(document)
 
     def closed(self, uri: str) -> None:
         """An editor closed a text."""
+        self._edits.closed(uri)
         if self._workspace:
             self._workspace.on_close(uri)
 
@@ -202,10 +205,10 @@ class Engine:
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
+        # Here alone: what is written ahead of the user is no edit of theirs.
+        self._edits.see(request.document)
         if self._workspace:
-            self._workspace.on_edit(
-                request.document
-            )  # here alone: what is written ahead of the user is no edit of theirs
+            self._workspace.on_edit(request.document)
         info = await self._backend.describe()
         around = await gather(_with_popup_item(request))
         route = self._route(request, around, info)
@@ -350,8 +353,10 @@ class Engine:
             await self._traffic.write_ahead(route, chosen.prompt)
 
     def _route(self, request: CompletionRequest, context: Context, info: ModelInfo) -> Route:
-        digest = repr((info.model_id, self._config.prompt, self._config.completion, request.trigger))
-        return Route(request.document.uri, digest, context.prefix, context.suffix)
+        uri, language_id = request.document.uri, request.document.language_id
+        options = (self._config.prompt, self._config.completion, request.trigger)
+        digest = repr((info.model_id, *options, language_id, self._edits.n_elsewhere(uri)))
+        return Route(uri, digest, context.prefix, context.suffix)
 
     async def _warm(self, prompt: Prompt) -> None:
         try:

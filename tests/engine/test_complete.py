@@ -286,6 +286,71 @@ async def test_other_surroundings_ask_the_model(changed: str) -> None:
     assert len(backend.prompts) == 2
 
 
+def of_other_file(source: str) -> CompletionRequest:
+    made = request(source)
+    return replace(made, document=replace(made.document, uri="file:///w/b.py"))
+
+
+async def test_an_edit_of_another_file_makes_earlier_answers_stale() -> None:
+    engine, backend = engine_of(lambda _: f"answer_{len(backend.prompts)} + b")
+    await engine.complete(of_other_file("def old(): $0\n"))
+    first = await completed(engine, "return $0\n")
+    await engine.complete(of_other_file("def new(): $0\n"))
+    again = await completed(engine, "return $0\n")
+    assert again.source is AnswerSource.MODEL
+    assert again.text != first.text
+    typed = await completed(engine, f"return {again.text[:3]}$0\n")
+    assert (typed.text, typed.source) == (again.text[3:], AnswerSource.TYPE_THROUGH)
+
+
+async def test_an_edit_shows_where_a_text_is_brought_to_the_front() -> None:
+    engine, _ = engine_of("a + b")
+    engine.opened(of_other_file("old$0\n").document)
+    await completed(engine, "return $0\n")
+    engine.opened(of_other_file("new$0\n").document)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
+
+
+async def test_answers_last_while_this_file_is_edited_and_others_are_looked_at() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    for source in ("other = $0\n", "other = 1$0\n"):
+        await engine.complete(request(source))
+    await engine.complete(of_other_file("z = $0\n"))
+    engine.closed("file:///w/b.py")
+    engine.opened(of_other_file("z = $0\n").document)
+    n_prompts = len(backend.prompts)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.CACHE
+    assert (await completed(engine, "return a$0\n")).source is AnswerSource.TYPE_THROUGH
+    elsewhere = of_other_file("z = $0\n")
+    await engine.complete(elsewhere)
+    engine.closed("file:///w/a.py")  # edits of a text that is closed stay its own
+    await engine.complete(request("return $0\n"))
+    assert len(backend.prompts) == n_prompts + 1  # in the other file: this one was edited since
+
+
+async def test_what_was_written_ahead_lasts_while_another_file_is_looked_at() -> None:
+    engine, backend = engine_of(continues, completion__look_ahead=True)
+    await engine.complete(of_other_file("m = $0\n"))
+    await engine.rest()
+    await completed(engine, "n = $0\n")
+    await engine.rest()
+    await engine.complete(of_other_file("m = $0\n"))
+    n_prompts = len(backend.prompts)
+    accepted = await completed(engine, "n = 1$0\n")
+    assert (accepted.text, accepted.source) == ("\nn = 2", AnswerSource.CACHE)
+    await engine.rest()
+    assert len(backend.prompts) == n_prompts
+
+
+async def test_an_answer_in_another_language_is_not_reused() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    other = request("return $0\n")
+    await engine.complete(replace(other, document=replace(other.document, language_id="ruby")))
+    assert len(backend.prompts) == 2
+
+
 async def test_an_answer_of_another_file_is_not_reused() -> None:
     engine, backend = engine_of("a + b")
     await completed(engine, "return $0\n")
