@@ -36,9 +36,9 @@ from fimble.engine.explain import Explanation, explain
 from fimble.engine.flight import write
 from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
-from fimble.engine.reuse import Answer
+from fimble.engine.reuse import Answer, Edits
 from fimble.engine.shape import Shaped, shape
-from fimble.engine.stopping import line_mode
+from fimble.engine.stopping import CUT
 from fimble.engine.traffic import Route, Traffic
 
 _log = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ class Engine:
         self._node_kinds = NodeKinds()
         self._clock = clock
         self._traffic = Traffic(backend)
+        self._edits = Edits()
         self._idle_work: asyncio.Task[None] | None = None
 
     def use_sources(self, sources: Sequence[ContextSource]) -> None:
@@ -175,11 +176,13 @@ class Engine:
 
     def opened(self, document: Document) -> None:
         """An editor opened a text: it may be shown to the model where another one is completed."""
+        self._edits.see(document)
         if self._workspace:
             self._workspace.on_open(document)
 
     def closed(self, uri: str) -> None:
         """An editor closed a text."""
+        self._edits.closed(uri)
         if self._workspace:
             self._workspace.on_close(uri)
 
@@ -202,10 +205,10 @@ class Engine:
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
+        # Here alone: what is written ahead of the user is no edit of theirs.
+        self._edits.see(request.document)
         if self._workspace:
-            self._workspace.on_edit(
-                request.document
-            )  # here alone: what is written ahead of the user is no edit of theirs
+            self._workspace.on_edit(request.document)
         info = await self._backend.describe()
         around = await gather(_with_popup_item(request))
         route = self._route(request, around, info)
@@ -220,6 +223,8 @@ class Engine:
         notes.take_sources(prompt, context)
         looking = asyncio.ensure_future(self._node_kinds.look(request))
         asked_ms = self._clock.monotonic_ms() - started_ms
+        if self._idle_work:
+            self._idle_work.cancel()  # interrupted, it would go on to write ahead, in place of what is asked for here
         try:
             written = await self._traffic.write(route, prompt)
             notes.node_kind = self._node_kinds.last_of(route.uri)
@@ -235,13 +240,7 @@ class Engine:
             writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
             constraint_ms=stats.constraint_ms,
         )
-        shaped = shape(
-            written.text,
-            context.prefix,
-            context.suffix,
-            prompt.stop.line_mode,
-            is_cut=stats.stop_reason in _CUT,
-        )
+        shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason in CUT)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         shaped = self._unless_doubtful(request, shaped, written.confidence)
@@ -301,10 +300,7 @@ class Engine:
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
-        mode = line_mode(
-            request.document.language_id, context.prefix, context.suffix, request.trigger, self._config.completion
-        )
-        shaped = shape(rest, context.prefix, context.suffix, mode, is_cut=answer.stop_reason in _CUT)
+        shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason in CUT)
         shaped = self._unless_doubtful(request, shaped, answer.confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
@@ -357,8 +353,10 @@ class Engine:
             await self._traffic.write_ahead(route, chosen.prompt)
 
     def _route(self, request: CompletionRequest, context: Context, info: ModelInfo) -> Route:
-        digest = repr((info.model_id, self._config.prompt, self._config.completion, request.trigger))
-        return Route(request.document.uri, digest, context.prefix, context.suffix)
+        uri, language_id = request.document.uri, request.document.language_id
+        options = (self._config.prompt, self._config.completion, request.trigger)
+        digest = repr((info.model_id, *options, language_id, self._edits.n_elsewhere(uri)))
+        return Route(uri, digest, context.prefix, context.suffix)
 
     async def _warm(self, prompt: Prompt) -> None:
         try:
@@ -375,8 +373,8 @@ class Engine:
         prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
-            is_cut = written.stats.stop_reason in _CUT
-            shaped = shape(written.text, context.prefix, context.suffix, prompt.stop.line_mode, is_cut=is_cut)
+            is_cut = written.stats.stop_reason in CUT
+            shaped = shape(written.text, context.prefix, context.suffix, is_cut=is_cut)
             if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
                 found.append(shaped.text)
         return tuple(popup_text + text for text in dict.fromkeys(found))[1:]
@@ -393,7 +391,6 @@ class Engine:
         return Rejection(request.request_id, reason, detail, Timings(0.0, 0.0, 0.0, total_ms), error=error)
 
 
-_CUT = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
 # Why all that was written is gone.
 _TAKEN_BACK = {StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX, StopReason.LOOP: RejectReason.DEGENERATE}
 _WHY = {

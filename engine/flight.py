@@ -7,16 +7,18 @@ import math
 from dataclasses import dataclass
 
 from fimble.core.errors import BackendError
-from fimble.core.flow import GenerationStats, Prompt
+from fimble.core.flow import GenerationStats, LineMode, Prompt
 from fimble.core.ports import ModelBackend
+from fimble.engine.stopping import CUT
 
-# A client cancels the old request and sends the new one at once; between the two nobody waits for the generation.
-_GRACE_S = 0.05
+# An edit ends the old request at once, and an editor sends the new one 50 ms later (VS Code) or 60 (Neovim); between
+# the two nobody waits for the generation. One that does not type along stops it without waiting for this.
+_GRACE_S = 0.15
 
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one prompt."""
+    """What the model wrote for one prompt, without the fragment of a line that the last of several lines may be."""
 
     text: str
     confidence: float | None
@@ -48,6 +50,9 @@ async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | Non
         text = text[: -generation.stats.n_retract_chars]
     confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
     text += generation.stats.closers
+    if generation.stats.stop_reason in CUT and prompt.stop.line_mode is LineMode.MULTI:
+        # Here, by this prompt's own rules: whoever types into the text later stands on a line with other ones.
+        text = _without_fragment(text)
     return Written(text, confidence, generation.stats)
 
 
@@ -58,6 +63,8 @@ class Flight:
         """Start generating."""
         self._pieces: list[str] = []
         self._n_waiting = 0
+        self._grace: asyncio.TimerHandle | None = None
+        self._is_closed = False
         self._task = asyncio.create_task(write(backend, prompt, self._pieces))
         self._task.add_done_callback(_retrieve)
 
@@ -66,8 +73,10 @@ class Flight:
         """Whether there is nothing left to wait for."""
         return self._task.done()
 
-    def agrees_with(self, typed: str) -> bool:
-        """Whether what is written so far does not contradict what the user typed since it began."""
+    def lets_aboard(self, typed: str) -> bool:
+        """Whether it goes on, and what is written so far does not contradict what the user typed since it began."""
+        if self._is_closed or self.is_over:
+            return False
         written = "".join(self._pieces)
         return written.startswith(typed) or typed.startswith(written)
 
@@ -79,12 +88,16 @@ class Flight:
             BackendError: the process that runs them failed.
         """
         self._n_waiting += 1
+        if self._grace:
+            self._grace.cancel()  # else the gap before the next key would be what is left of this one's
         try:
             return await asyncio.shield(self._task)
         finally:
             self._n_waiting -= 1
-            if not self._n_waiting and not self._task.done():
-                asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
+            if self._is_closed:
+                self.stop_if_forsaken()
+            elif not self._n_waiting and not self._task.done():
+                self._grace = asyncio.get_running_loop().call_later(_GRACE_S, self.stop_if_forsaken)
 
     async def end(self) -> Written | None:
         """Wait for the end without being anybody: what it wrote, or None where it was stopped or failed."""
@@ -95,10 +108,22 @@ class Flight:
         """Wait until it is over, however that comes."""
         await asyncio.wait([self._task])
 
+    def close(self) -> None:
+        """Let nobody aboard any more: stop now, or as soon as the last waiter leaves."""
+        self._is_closed = True
+        self.stop_if_forsaken()
+
     def stop_if_forsaken(self) -> None:
         """Stop generating if nobody waits for it."""
         if not self._n_waiting:
+            self._is_closed = True  # the task ends a turn of the loop later: until then one could still come aboard
             self._task.cancel()
+
+
+def _without_fragment(text: str) -> str:
+    """The lines that have an end; all of a text where none has."""
+    whole_lines = text.rpartition("\n")[0]
+    return whole_lines if whole_lines.strip() else text
 
 
 def _retrieve(task: asyncio.Task[Written]) -> None:

@@ -48,6 +48,6 @@ def _step(lines: Sequence[str]) -> int:
     widths = [len(line) - len(line.lstrip(" ")) for line in lines if line[0] == " "]
     # A width of one is the star of a comment.
     step = math.gcd(*(width for width in widths if width > 1)) if widths else 0
-    while step > _DEFAULT_WIDTH and step % 2 == 0:  # lines of one depth only
-        step //= 2
+    if step > _DEFAULT_WIDTH:  # lines of one depth only: 12 is three levels of 4, not four of 3
+        step = next((width for width in (_DEFAULT_WIDTH, 2) if step % width == 0), step)
     return step if 2 <= step <= 2 * _DEFAULT_WIDTH else _DEFAULT_WIDTH

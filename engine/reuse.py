@@ -1,6 +1,7 @@
 """Answers that need no model: the user types into an earlier answer, or comes back to where one was given.
 
-Keyed by everything an answer depends on: file, whole prefix, whole suffix, and a digest of model and options.
+Keyed by what an answer depends on: file, whole prefix, whole suffix, and a digest of model, options and how often other
+files were edited. What the sources know is not looked at: asking them would cost more than most answers from memory.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass
 
-from fimble.core.flow import StopReason
+from fimble.core.flow import Document, StopReason
 from fimble.syntax.closers import is_only_closers
 
 _MAX_ANSWERS = 128
@@ -32,10 +33,7 @@ class Answer:
         typed = typed_into(self.prefix, prefix)
         if typed is None or (suffix != self.suffix and not self._is_typed_over(typed, suffix)):
             return None
-        if typed == "":
-            return self.text
-        # An answer typed to its end says nothing about what comes next.
-        return self.text[len(typed) :] if self.text.startswith(typed) and len(typed) < len(self.text) else None
+        return left_of(self.text, typed)
 
     def _is_typed_over(self, typed: str, suffix: str) -> bool:
         """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs."""
@@ -44,10 +42,50 @@ class Answer:
 
 
 def typed_into(before: str, now: str) -> str | None:
-    """What was typed between two prefixes; None where anything else happened."""
+    """What was typed between two prefixes, with line ends as models write them; None where anything else happened."""
     if len(now) < len(before) or not now.startswith(before):
         return None
-    return now[len(before) :]
+    return now[len(before) :].replace("\r\n", "\n")
+
+
+def left_of(text: str, typed: str) -> str | None:
+    """What is left of an answer once `typed` is typed; None where the user went another way, or to its end.
+
+    An answer typed to its end, white space aside, says nothing about what comes next.
+    """
+    if not typed:
+        return text
+    left = text[len(typed) :]
+    return left if text.startswith(typed) and left.strip() else None
+
+
+class Edits:
+    """How often texts were edited, so that answers from before an edit elsewhere can be told from later ones.
+
+    An edit shows when a text is seen again; one that is only looked at was not edited, nor was one that is closed.
+    """
+
+    def __init__(self) -> None:
+        """Nothing was seen yet."""
+        self._texts: dict[str, str] = {}
+        self._n_edits: dict[str, int] = {}
+        self._n_edits_of_all = 0
+
+    def see(self, document: Document) -> None:
+        """A text is now this one."""
+        before = self._texts.get(document.uri, document.text)
+        self._texts[document.uri] = document.text
+        if before != document.text:
+            self._n_edits[document.uri] = self._n_edits.get(document.uri, 0) + 1
+            self._n_edits_of_all += 1
+
+    def closed(self, uri: str) -> None:
+        """A text need not be held any longer."""
+        self._texts.pop(uri, None)
+
+    def n_elsewhere(self, uri: str) -> int:
+        """Edits of all texts but this one: typing in a text leaves it as it is."""
+        return self._n_edits_of_all - self._n_edits.get(uri, 0)
 
 
 class Recall:

@@ -5,9 +5,10 @@ Pure; each way to drop a completion is a RejectReason.
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
-from fimble.core.flow import LineMode, RejectReason
+from fimble.core.flow import RejectReason
 from fimble.engine.indentation import fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
 from fimble.syntax.closers import closed_again, is_only_closers
@@ -25,21 +26,19 @@ class Shaped:
     n_replaced_chars: int = 0
 
 
-def shape(raw: str, prefix: str, suffix: str, line_mode: LineMode, *, is_cut: bool = False) -> Shaped | RejectReason:
+def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped | RejectReason:
     """Make `raw`, written by the model between `prefix` and `suffix`, fit to show.
 
-    `is_cut` says that writing stopped for want of time or room: the last of several lines is then a fragment.
+    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing.
     """
     if not raw:
         return RejectReason.EMPTY
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
     blanks = "" if is_cut else _blanks_before_rest_of_line(text, suffix)
     text = text.rstrip()
-    if is_cut and line_mode is LineMode.MULTI and "\n" in text.strip():
-        text = text.rpartition("\n")[0].rstrip()
     if not text.strip():
         return RejectReason.BLANK
-    text = fit_indentation(_without_doubled_start(text, prefix), prefix, suffix)
+    text = _without_doubled_start(fit_indentation(text, prefix, suffix), prefix)
     text = _cut_loops(text)
     text = _drop_suffix_lines(text, suffix)
     if not text.strip():
@@ -66,7 +65,10 @@ def _blanks_before_rest_of_line(text: str, suffix: str) -> str:
 
 
 def _without_doubled_start(text: str, prefix: str) -> str:
-    """Drop what stands before the cursor already: blank lines below a blank line, and the line's own indentation."""
+    """Drop what stands before the cursor already: blank lines below a blank line, and the line's own indentation.
+
+    A text that leaves the cursor's indentation keeps one line end: on the cursor's own line it would be too deep.
+    """
     above, _, line_head = prefix.rpartition("\n")
     if line_head.strip() or not above:
         return text
@@ -74,7 +76,11 @@ def _without_doubled_start(text: str, prefix: str) -> str:
     begun = text[: len(text) - len(body)]
     line_above = above.rpartition("\n")[2].rstrip("\r")
     if "\n" in begun:
-        return text if line_above.strip() else begun.rpartition("\n")[2] + body
+        if line_above.strip():
+            return text
+        indentation = begun.rpartition("\n")[2]
+        is_within = indentation.startswith(line_head)
+        return indentation.removeprefix(line_head) + body if is_within else f"\n{indentation}{body}"
     is_finished = line_above.rstrip().endswith((";", "}", ")"))
     stands_at_cursor = line_above[: len(line_above) - len(line_above.lstrip())] == line_head
     return body if line_head and begun == line_head and is_finished and stands_at_cursor else text
@@ -119,29 +125,42 @@ def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:
 
     A line that has them itself and goes on behind them takes their place; `head` is the line left of the cursor.
     """
-    rest = suffix.split("\n", 1)[0].rstrip("\r")
-    if not rest.strip() or "\n" in text:
+    closers = suffix.partition("\n")[0].rstrip()
+    if not closers:
         return Shaped(text)
-    closers = rest.rstrip()
     closed = closed_again(head, text, closers) if is_only_closers(closers) else None
     if closed and text[closed.n_through :].strip():
         return Shaped(text, len(closers))
-    if text.endswith(closers) and len(closers) >= MIN_LINE_CHARS:
-        return Shaped(text[: -len(closers)])
+    stands_apart = closers[0] in " \t"
+    if len(closers) >= MIN_LINE_CHARS and (n_chars := _n_chars_at_end(text, closers)):
+        return Shaped(_before(text, n_chars, stands_apart=stands_apart))
     # Only brackets and quotes: give up the written ones that the line's own would unbalance.
-    n_shared = 0
-    for n_chars in range(min(len(text), len(closers)), 0, -1):
-        if text.endswith(closers[:n_chars]) and all(char in ")]}\"'`;,:" for char in closers[:n_chars]):
-            n_shared = n_chars
-            break
-    while n_shared and _closes_more_than_it_opens(text, text[len(text) - n_shared :]):
-        text = text[:-1]
+    due = "".join(itertools.takewhile(lambda char: char in ")]}\"'`;,:", "".join(closers.split())))
+    n_shared = next((n for n in range(len(due), 0, -1) if _n_chars_at_end(text, due[:n])), 0)
+    while n_shared and _closes_more_than_it_opens(text, due[n_shared - 1]):
         n_shared -= 1
+        text = _before(text, _n_chars_at_end(text, due[n_shared]), stands_apart=stands_apart)
     return Shaped(text)
 
 
-def _closes_more_than_it_opens(text: str, tail: str) -> bool:
-    last = tail[-1]
+def _n_chars_at_end(text: str, end: str) -> int:
+    """How many characters of `text` are `end`, with which it ends, however either is spaced; 0 if it does not."""
+    at = len(text)
+    for char in reversed("".join(end.split())):
+        at = len(text[:at].rstrip())
+        if not text[:at].endswith(char):
+            return 0
+        at -= 1
+    return len(text) - at
+
+
+def _before(text: str, n_chars: int, *, stands_apart: bool) -> str:
+    """`text` without its last `n_chars`, and without the blanks before them where the line has its own."""
+    kept = text[: len(text) - n_chars]
+    return kept.rstrip(" \t") if stands_apart else kept
+
+
+def _closes_more_than_it_opens(text: str, last: str) -> bool:
     if last in _OPENERS:
         return text.count(last) > text.count(_OPENERS[last])
     if last in "\"'`":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from fimble.core.flow import Prompt
 from fimble.core.ports import ModelBackend
 from fimble.engine.flight import Flight, Written
-from fimble.engine.reuse import Answer, Recall, typed_into
+from fimble.engine.reuse import Answer, Recall, left_of, typed_into
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +44,11 @@ class Traffic:
         """
         flight, typed = self._board(route, prompt)
         written = await flight.landing()
-        if not written.text.startswith(typed):
-            # The model went another way than the user after this request came aboard.
-            flight, typed = self._take_off(route, prompt), ""
-            written = await flight.landing()
-        written = replace(written, text=written.text[len(typed) :])
+        left = left_of(written.text, typed)
+        if left is None:  # which could not be seen when this request came aboard
+            written = await self._take_off(route, prompt).landing()
+        else:
+            written = replace(written, text=left)
         self._keep(route, written)
         return written
 
@@ -69,21 +69,21 @@ class Traffic:
 
     def _board(self, route: Route, prompt: Prompt) -> tuple[Flight, str]:
         """The generation under way if the user typed along with it, and what was typed; else a new one."""
-        if self._flight and self._route and not self._flight.is_over:
+        if self._flight and self._route:
             typed = typed_into(self._route.prefix, route.prefix)
             is_same = (route.uri, route.digest, route.suffix) == (
                 self._route.uri,
                 self._route.digest,
                 self._route.suffix,
             )
-            if is_same and typed is not None and self._flight.agrees_with(typed):
+            if is_same and typed is not None and self._flight.lets_aboard(typed):
                 return self._flight, typed
         return self._take_off(route, prompt), ""
 
     def _take_off(self, route: Route, prompt: Prompt) -> Flight:
-        """Start a generation. One that nobody waits for stops: nobody will want it any more."""
+        """Start a generation. The one before stops once nobody waits for it: nobody else will want it any more."""
         if self._flight:
-            self._flight.stop_if_forsaken()
+            self._flight.close()
             self._landing = [flight for flight in (*self._landing, self._flight) if not flight.is_over]
         self._flight, self._route = Flight(self._backend, prompt), route
         return self._flight

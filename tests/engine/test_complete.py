@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from fimble.backend.scripted import ScriptedBackend
+from fimble.backend.decode.ending import Ending
+from fimble.backend.scripted import ScriptedBackend, ScriptedGeneration
 from fimble.core.config import Layer
 from fimble.core.errors import BackendError, InputError, ModelMissingError
 from fimble.core.flow import (
@@ -25,12 +26,14 @@ from fimble.core.flow import (
     Rejection,
     RejectReason,
     RequestId,
+    StopReason,
     Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange
 from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
 from fimble.engine.settings import load_settings
+from fimble.engine.traffic import Route, Traffic
 from fimble.engine.wiring import build_engine
 
 
@@ -89,6 +92,27 @@ async def test_typing_into_an_answer_needs_no_model() -> None:
         completion = await completed(engine, f"return {typed}$0\n")
         assert (completion.text, completion.source) == (rest, AnswerSource.TYPE_THROUGH)
     assert len(backend.prompts) == 1
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_typing_into_an_answer_of_several_lines(line_end: str) -> None:
+    engine, backend = engine_of("a = 1\n    b = 2\n    return a\n", completion__lines="multi")
+    rests = {
+        "": "a = 1\n    b = 2\n    return a",
+        "a = 1\n    ": "b = 2\n    return a",
+        "a = 1\n    b = 2\n": "    return a",
+    }
+    for typed, rest in rests.items():
+        completion = await completed(engine, f"def f():\n    {typed}$0\n".replace("\n", line_end))
+        assert completion.text == rest.replace("\n", line_end)
+    assert len(backend.prompts) == 1
+
+
+async def test_typing_a_line_end_along_with_a_running_generation() -> None:
+    engine, backend = engine_of("a = 1\n    b = 2\n", delay_ms=80, completion__lines="multi")
+    outcome = await cancel_then_ask(engine, "def f():\r\n    $0\r\n", "def f():\r\n    a = 1\r\n    $0\r\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, len(backend.prompts)) == ("b = 2", 1)
 
 
 async def test_sources_are_asked_for_what_the_model_is_to_read_only() -> None:
@@ -153,11 +177,96 @@ async def test_a_request_stops_what_is_written_ahead() -> None:
     assert backend.n_cancelled == 1
 
 
+class ColdBackend(ScriptedBackend):
+    """Has read nothing yet; reading in idle time ends when a request comes, as in the model process."""
+
+    def __init__(self, answer: Callable[[Prompt], str], delay_ms: Callable[[Prompt], float]) -> None:
+        super().__init__(answer, delay_ms=delay_ms)
+        self._interrupted = asyncio.Event()
+
+    async def n_cached(self, prompts: Sequence[Prompt]) -> tuple[int, ...]:
+        return tuple(0 for _ in prompts)
+
+    async def warm(self, prompt: Prompt) -> None:
+        self._interrupted.clear()
+        await self._interrupted.wait()
+
+    def generate(self, prompt: Prompt) -> ScriptedGeneration:
+        self._interrupted.set()
+        return super().generate(prompt)
+
+
+async def test_what_was_to_be_written_ahead_does_not_stand_in_the_way_of_a_request() -> None:
+    def is_first(prompt: Prompt) -> bool:
+        return prompt.constraint is not None and prompt.constraint.prefix.endswith("x = ")
+
+    backend = ColdBackend(
+        lambda prompt: "alpha" if is_first(prompt) else "bravo", lambda prompt: 0 if is_first(prompt) else 200
+    )
+    settings = load_settings([Layer("test", {"prompt.cold_budget_ms": 1})], environ={})
+    engine = build_engine(settings, backend=backend)
+    above = "".join(f"line_{n} = {n}\n" for n in range(150))
+    await completed(engine, f"{above}x = $0\n")
+    await asyncio.sleep(0.01)
+    outcome = await cancel_then_ask(engine, f"{above}y = $0\n", f"{above}y = b$0\n")
+    assert isinstance(outcome, Completion)
+    assert outcome.text == "ravo"
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 0)
+    await engine.aclose()
+
+
 async def test_who_asks_by_hand_gets_no_more_than_that() -> None:
     engine, backend = engine_of("a + b", completion__look_ahead=True)
     await completed(engine, "return $0\n", trigger=Trigger.INVOKED)
     await engine.rest()
     assert len(backend.prompts) == 1
+
+
+@pytest.fixture
+def out_of_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every answer that does not end by itself is cut by the clock."""
+    close = Ending.close
+
+    def cut(ending: Ending, reason: StopReason) -> StopReason:
+        del reason
+        return close(ending, StopReason.TIME_BOX)
+
+    monkeypatch.setattr(Ending, "close", cut)
+
+
+@pytest.mark.usefixtures("out_of_time")
+@pytest.mark.parametrize(
+    ("lines", "answer", "shown"),
+    [
+        ("multi", "a = 1\n    b = 2\n    c = tot", "a = 1\n    b = 2"),
+        ("multi", "a = 1\n    b = 2\n    ", "a = 1\n    b = 2"),
+        ("multi", "a = tot", "a = tot"),
+        ("single", "a = tot", "a = tot"),
+    ],
+)
+async def test_a_fragment_of_a_line_is_dropped_where_whole_lines_stand_before_it(
+    lines: str, answer: str, shown: str
+) -> None:
+    engine, _ = engine_of(answer, completion__lines=lines)
+    assert (await completed(engine, "def f():\n    $0\n")).text == shown
+
+
+@pytest.mark.usefixtures("out_of_time")
+async def test_a_fragment_that_was_dropped_does_not_come_back_with_a_key() -> None:
+    engine, backend = engine_of("total = 0\n    result = tot")
+    assert (await completed(engine, "def f(items):\n    $0\n")).text == "total = 0"
+    assert (await completed(engine, "def f(items):\n    t$0\n")).text == "otal = 0"
+    assert len(backend.prompts) == 1
+    await engine.complete(request("def f(items):\n    total = 0$0\n"))
+    assert len(backend.prompts) == 2  # nothing is known of what comes next
+
+
+@pytest.mark.usefixtures("out_of_time")
+async def test_a_fragment_does_not_come_to_who_types_along_with_it() -> None:
+    engine, backend = engine_of("total = 0\n    result = tot", delay_ms=80)
+    outcome = await cancel_then_ask(engine, "def f(items):\n    $0\n", "def f(items):\n    t$0\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, len(backend.prompts)) == ("otal = 0", 1)
 
 
 async def test_coming_back_to_an_answer_needs_no_model() -> None:
@@ -174,6 +283,71 @@ async def test_other_surroundings_ask_the_model(changed: str) -> None:
     engine, backend = engine_of("a + b")
     await completed(engine, "return $0\n")
     await engine.complete(request(changed))
+    assert len(backend.prompts) == 2
+
+
+def of_other_file(source: str) -> CompletionRequest:
+    made = request(source)
+    return replace(made, document=replace(made.document, uri="file:///w/b.py"))
+
+
+async def test_an_edit_of_another_file_makes_earlier_answers_stale() -> None:
+    engine, backend = engine_of(lambda _: f"answer_{len(backend.prompts)} + b")
+    await engine.complete(of_other_file("def old(): $0\n"))
+    first = await completed(engine, "return $0\n")
+    await engine.complete(of_other_file("def new(): $0\n"))
+    again = await completed(engine, "return $0\n")
+    assert again.source is AnswerSource.MODEL
+    assert again.text != first.text
+    typed = await completed(engine, f"return {again.text[:3]}$0\n")
+    assert (typed.text, typed.source) == (again.text[3:], AnswerSource.TYPE_THROUGH)
+
+
+async def test_an_edit_shows_where_a_text_is_brought_to_the_front() -> None:
+    engine, _ = engine_of("a + b")
+    engine.opened(of_other_file("old$0\n").document)
+    await completed(engine, "return $0\n")
+    engine.opened(of_other_file("new$0\n").document)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
+
+
+async def test_answers_last_while_this_file_is_edited_and_others_are_looked_at() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    for source in ("other = $0\n", "other = 1$0\n"):
+        await engine.complete(request(source))
+    await engine.complete(of_other_file("z = $0\n"))
+    engine.closed("file:///w/b.py")
+    engine.opened(of_other_file("z = $0\n").document)
+    n_prompts = len(backend.prompts)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.CACHE
+    assert (await completed(engine, "return a$0\n")).source is AnswerSource.TYPE_THROUGH
+    elsewhere = of_other_file("z = $0\n")
+    await engine.complete(elsewhere)
+    engine.closed("file:///w/a.py")  # edits of a text that is closed stay its own
+    await engine.complete(request("return $0\n"))
+    assert len(backend.prompts) == n_prompts + 1  # in the other file: this one was edited since
+
+
+async def test_what_was_written_ahead_lasts_while_another_file_is_looked_at() -> None:
+    engine, backend = engine_of(continues, completion__look_ahead=True)
+    await engine.complete(of_other_file("m = $0\n"))
+    await engine.rest()
+    await completed(engine, "n = $0\n")
+    await engine.rest()
+    await engine.complete(of_other_file("m = $0\n"))
+    n_prompts = len(backend.prompts)
+    accepted = await completed(engine, "n = 1$0\n")
+    assert (accepted.text, accepted.source) == ("\nn = 2", AnswerSource.CACHE)
+    await engine.rest()
+    assert len(backend.prompts) == n_prompts
+
+
+async def test_an_answer_in_another_language_is_not_reused() -> None:
+    engine, backend = engine_of("a + b")
+    await completed(engine, "return $0\n")
+    other = request("return $0\n")
+    await engine.complete(replace(other, document=replace(other.document, language_id="ruby")))
     assert len(backend.prompts) == 2
 
 
@@ -205,12 +379,67 @@ async def test_typing_along_with_a_running_generation_does_not_start_another() -
     assert backend.n_cancelled == 0
 
 
+async def test_a_generation_lasts_from_key_to_key_though_the_editor_waits_between_them() -> None:
+    engine, backend = engine_of("a + b", delay_ms=600)
+    keys = [asyncio.create_task(engine.complete(request("return $0\n")))]
+    for typed in ("a", "a ", "a +"):
+        await asyncio.sleep(0.02)
+        keys[-1].cancel()
+        await asyncio.sleep(0.08)
+        keys.append(asyncio.create_task(engine.complete(request(f"return {typed}$0\n"))))
+    outcome = await keys[-1]
+    assert isinstance(outcome, Completion)
+    assert outcome.text == " b"
+    assert (len(backend.prompts), backend.n_cancelled) == (1, 0)
+
+
+@pytest.mark.parametrize("answer", ["a + b", "a + b\n"])
+async def test_what_is_typed_to_its_end_meanwhile_is_no_answer(answer: str) -> None:
+    engine, backend = engine_of(
+        lambda prompt: answer if prompt.constraint and prompt.constraint.prefix == "return " else "\nmore = 1\n",
+        delay_ms=80,
+        completion__lines="multi",
+    )
+    outcome = await cancel_then_ask(engine, "return $0\n", "return a + b$0\n")
+    assert isinstance(outcome, Completion)
+    assert (outcome.text, outcome.source) == ("\nmore = 1", AnswerSource.MODEL)
+    again = await completed(engine, "return a + b$0\n")
+    assert (again.text, again.source) == ("\nmore = 1", AnswerSource.CACHE)
+    assert len(backend.prompts) == 2
+
+
+async def test_white_space_that_is_left_of_an_answer_is_none() -> None:
+    engine, backend = engine_of("a = 1\n", completion__lines="multi")
+    await completed(engine, "def f():\n    $0\n")
+    await engine.complete(request("def f():\n    a = 1$0\n"))
+    assert len(backend.prompts) == 2
+
+
 async def test_typing_something_else_starts_another() -> None:
     engine, backend = engine_of("a + b", delay_ms=80)
     outcome = await cancel_then_ask(engine, "return $0\n", "return x$0\n")
     assert isinstance(outcome, Completion)
     assert outcome.text == "a + b"
     assert len(backend.prompts) == 2
+
+
+async def test_nobody_comes_aboard_of_what_is_being_stopped() -> None:
+    engine, backend = engine_of("a + b", delay_ms=50)
+    prompt = await engine.prompt_for(request("return $0\n"))
+    traffic, route = Traffic(backend), Route("file:///w/a.py", "", "return ", "\n")
+    first = asyncio.create_task(traffic.write(route, prompt))
+    await asyncio.sleep(0.01)
+    first.cancel()
+    await asyncio.sleep(0.01)
+    traffic.stop()
+    assert (await traffic.write(route, prompt)).text == "a + b"
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
+
+
+async def test_asking_elsewhere_stops_what_ran_at_once() -> None:
+    engine, backend = engine_of("a + b", delay_ms=100)
+    await cancel_then_ask(engine, "return $0\n", "other = $0\n")
+    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
 
 
 async def test_a_request_nobody_waits_for_stops_the_model() -> None:
@@ -220,7 +449,7 @@ async def test_a_request_nobody_waits_for_stops_the_model() -> None:
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    await asyncio.sleep(0.1)
+    await asyncio.sleep(0.3)
     assert backend.n_cancelled == 1
 
 
