@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import math
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from fimble.core.errors import BackendError
@@ -25,15 +27,17 @@ class Written:
     stats: GenerationStats
 
 
-async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | None = None) -> Written:
-    """Read one generation to its end, adding each piece to `progress` as it comes.
+async def write(
+    backend: ModelBackend, prompt: Prompt, on_piece: Callable[[Sequence[str]], None] | None = None
+) -> Written:
+    """Read one generation to its end. `on_piece` hears with each piece of all that stand so far.
 
     Raises:
         ModelError: the weights cannot be used.
         BackendError: the process that runs them failed.
     """
     generation = backend.generate(prompt)
-    texts = [] if progress is None else progress
+    texts: list[str] = []
     logprobs: list[float] = []
     try:
         async for token in generation:
@@ -41,6 +45,8 @@ async def write(backend: ModelBackend, prompt: Prompt, progress: list[str] | Non
                 del texts[-token.n_taken_back :], logprobs[-token.n_taken_back :]
             texts.append(token.text)
             logprobs.append(token.logprob)
+            if on_piece:
+                on_piece(texts)
     finally:
         await generation.aclose()
     if generation.stats is None:
@@ -61,12 +67,13 @@ class Flight:
 
     def __init__(self, backend: ModelBackend, prompt: Prompt) -> None:
         """Start generating."""
-        self._pieces: list[str] = []
+        self._written = ""
+        self._has_moved = asyncio.Event()
         self._n_waiting = 0
         self._grace: asyncio.TimerHandle | None = None
         self._is_closed = False
-        self._task = asyncio.create_task(write(backend, prompt, self._pieces))
-        self._task.add_done_callback(_retrieve)
+        self._task = asyncio.create_task(write(backend, prompt, self._take))
+        self._task.add_done_callback(self._end)
 
     @property
     def is_over(self) -> bool:
@@ -75,10 +82,7 @@ class Flight:
 
     def lets_aboard(self, typed: str) -> bool:
         """Whether it goes on, and what is written so far does not contradict what the user typed since it began."""
-        if self._is_closed or self.is_over:
-            return False
-        written = "".join(self._pieces)
-        return written.startswith(typed) or typed.startswith(written)
+        return not self._is_closed and not self.is_over and self._agrees_with(typed)
 
     async def landing(self) -> Written:
         """Wait for the end. A waiter that is cancelled leaves; the last one stops the generation, after a moment.
@@ -87,11 +91,24 @@ class Flight:
             ModelError: the weights cannot be used.
             BackendError: the process that runs them failed.
         """
+        with self._waiting():
+            return await asyncio.shield(self._task)
+
+    async def landing_with(self, typed: str) -> Written | None:
+        """The same; None as soon as what is written contradicts what the user typed since it began."""
+        with self._waiting():
+            while not self.is_over and self._agrees_with(typed):
+                self._has_moved.clear()
+                await self._has_moved.wait()
+            return await asyncio.shield(self._task) if self.is_over else None
+
+    @contextlib.contextmanager
+    def _waiting(self) -> Generator[None]:
         self._n_waiting += 1
         if self._grace:
             self._grace.cancel()  # else the gap before the next key would be what is left of this one's
         try:
-            return await asyncio.shield(self._task)
+            yield
         finally:
             self._n_waiting -= 1
             if self._is_closed:
@@ -119,14 +136,20 @@ class Flight:
             self._is_closed = True  # the task ends a turn of the loop later: until then one could still come aboard
             self._task.cancel()
 
+    def _agrees_with(self, typed: str) -> bool:
+        return self._written.startswith(typed) or typed.startswith(self._written)
+
+    def _take(self, pieces: Sequence[str]) -> None:
+        self._written = "".join(pieces)
+        self._has_moved.set()
+
+    def _end(self, task: asyncio.Task[Written]) -> None:
+        if not task.cancelled():
+            task.exception()  # nobody may be left to see how it ended; asyncio would call that an oversight
+        self._has_moved.set()
+
 
 def _without_fragment(text: str) -> str:
     """The lines that have an end; all of a text where none has."""
     whole_lines = text.rpartition("\n")[0]
     return whole_lines if whole_lines.strip() else text
-
-
-def _retrieve(task: asyncio.Task[Written]) -> None:
-    """Nobody may be left to see how it ended; asyncio would call that an oversight."""
-    if not task.cancelled():
-        task.exception()

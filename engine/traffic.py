@@ -43,9 +43,9 @@ class Traffic:
             BackendError: the process that runs them failed.
         """
         flight, typed = self._board(route, prompt)
-        written = await flight.landing()
-        left = left_of(written.text, typed)
-        if left is None:  # which could not be seen when this request came aboard
+        written = await flight.landing_with(typed)
+        left = left_of(written.text, typed) if written else None
+        if written is None or left is None:  # which could not be seen when this request came aboard
             written = await self._take_off(route, prompt).landing()
         else:
             written = replace(written, text=left)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -27,11 +27,14 @@ from fimble.core.flow import (
     RejectReason,
     RequestId,
     StopReason,
+    Token,
+    TokenId,
     Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange
 from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
+from fimble.engine.flight import Flight
 from fimble.engine.settings import load_settings
 from fimble.engine.traffic import Route, Traffic
 from fimble.engine.wiring import build_engine
@@ -421,6 +424,31 @@ async def test_typing_something_else_starts_another() -> None:
     assert isinstance(outcome, Completion)
     assert outcome.text == "a + b"
     assert len(backend.prompts) == 2
+
+
+class _Endless(ScriptedBackend):
+    """Writes `a` for ever."""
+
+    def generate(self, prompt: Prompt) -> ScriptedGeneration:
+        return _EndlessGeneration(self, prompt, "", 0.0)
+
+
+class _EndlessGeneration(ScriptedGeneration):
+    async def __aiter__(self) -> AsyncIterator[Token]:
+        while True:
+            await asyncio.sleep(0.005)
+            yield Token(TokenId(97), "a", -0.1)
+
+
+async def test_what_contradicts_the_text_typed_meanwhile_is_not_waited_for() -> None:
+    """The key came before the first piece, so that nothing told that the model would write something else."""
+    engine, _ = engine_of("a")
+    prompt = await engine.prompt_for(request("return $0\n"))
+    flight = Flight(_Endless(lambda _: ""), prompt)
+    assert flight.lets_aboard("ab")
+    assert await flight.landing_with("ab") is None
+    flight.close()
+    await flight.over()
 
 
 async def test_nobody_comes_aboard_of_what_is_being_stopped() -> None:
