@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from fimble.context.index.refresh import Refreshed, refresh
 from fimble.context.index.root import find_root
-from fimble.context.index.store import IndexStats, IndexStore, index_path
+from fimble.context.index.store import DamagedIndexError, IndexStats, IndexStore, index_path
 from fimble.core.errors import FimbleError
 from fimble.engine.settings import user_paths
 
@@ -43,6 +43,8 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
     try:
         refreshed = None if only_stats else _refresh(root, store, path, quiet=as_json)
         stats = store.stats()
+    except DamagedIndexError as error:
+        raise FimbleError(f"{path} was damaged; it is empty now.", mend="Fill it with `fimble index`.") from error
     finally:
         store.close()
     seconds = time.perf_counter() - started

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.context.index.damage import damaged_pages
 
 from fimble.context.index.entries import entry_of, words_of_code
 from fimble.context.index.files import Stamp
-from fimble.context.index.store import IndexStore, Place, index_path
+from fimble.context.index.store import DamagedIndexError, IndexStore, Place, index_path
 from fimble.context.index.workspace import code_language
 
 
@@ -87,6 +90,74 @@ def test_a_broken_index_is_made_anew(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     store = IndexStore(path)
     put(store, a="def f(): ...\n")
+    assert store.places_of("f")
+
+
+def test_damage_behind_the_header_is_told_once_and_mended(tmp_path: Path) -> None:
+    files = {f"m{n}": f"def find_{n}(key_{n}): ...\nclass Thing{n}(Base{n}): ...\n" * 9 for n in range(60)}
+    path = tmp_path / "i.sqlite3"
+    made = IndexStore(path)
+    put(made, **files)
+    made.close()
+    n_told = 0
+    for _ in damaged_pages(path):
+        store = IndexStore(path)
+        questions: list[Callable[[], object]] = [
+            lambda store=store: store.places_of("find_7"),
+            lambda store=store: store.implementations_of("Base7"),
+            lambda store=store: store.rarest(["find_7", "key_7"], 2),
+            lambda store=store: store.similar(["find_7"], language_names=["python"], limit=3),
+            store.stamps,
+            store.content,
+            lambda store=store: put(store, m7="def other(): ...\n"),
+            store.check,
+        ]
+        told = [question for question in questions if _is_told_of_damage(question)]
+        assert len(told) == 1
+        n_told += told[0] is not store.check
+        for question in questions:
+            question()
+        assert store.places_of("other")
+        store.close()
+    assert n_told > 10
+
+
+def _is_told_of_damage(question: Callable[[], object]) -> bool:
+    try:
+        question()
+    except DamagedIndexError:
+        return True
+    return False
+
+
+def test_who_comes_upon_damage_late_takes_the_index_that_was_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "i.sqlite3"
+    made = IndexStore(path)
+    put(made, a="def f(): ...\n")
+    made.close()
+    for _ in damaged_pages(path):
+        one, two = IndexStore(path), IndexStore(path)
+        with pytest.raises(DamagedIndexError):
+            one.check()
+        put(one, b="def g(): ...\n")
+        with pytest.raises(DamagedIndexError):
+            two.check()
+        assert two.places_of("g")
+        assert one.places_of("g")
+        one.close()
+        two.close()
+
+
+def test_a_busy_index_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimble.context.index.store._BUSY_S", 0.01)
+    path = tmp_path / "i.sqlite3"
+    store = IndexStore(path)
+    put(store, a="def f(): ...\n")
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        put(store, b="def g(): ...\n")
+    other.close()
     assert store.places_of("f")
 
 
