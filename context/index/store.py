@@ -11,6 +11,7 @@ import functools
 import hashlib
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ _Result = TypeVar("_Result")
 
 _VERSION = 1  # of the tables and of what is read out of files; an index of another version is thrown away
 _BUSY_S = 5.0
+_ASK_AGAIN_S = 0.01
 # Ranking a window takes about 2 us; a word that is everywhere says nothing.
 _MAX_MATCHED = 4_000
 _TABLES = """
@@ -302,17 +304,45 @@ def _open(path: Path) -> sqlite3.Connection:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))  # others must not see names of a private workspace
     db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_wal(db)
         db.execute("PRAGMA synchronous = OFF")  # a torn index is made anew
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        if found != _VERSION:
-            if found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                raise sqlite3.DatabaseError("another version")
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+        if _version_of(db) != _VERSION:
+            db.execute("BEGIN IMMEDIATE")
+            _make_tables(db)
+            db.commit()
     except sqlite3.DatabaseError:
         db.close()
         raise
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Waits for others that make the same index, for whom SQLite does not wait here."""
+    until_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+        time.sleep(_ASK_AGAIN_S)
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    """In a transaction, for another process may be about to do the same, or have done it meanwhile."""
+    found = _version_of(db)
+    if found == _VERSION:
+        return
+    if found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        raise sqlite3.DatabaseError("another version")
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _version_of(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

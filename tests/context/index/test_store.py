@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -177,6 +179,24 @@ def test_two_processes_may_use_one_index(tmp_path: Path) -> None:
     assert two.places_of("f")
     put(two, b="def g(): ...\n")
     assert one.places_of("g")
+
+
+def test_several_who_make_one_index_at_once_all_get_it(tmp_path: Path) -> None:
+    n_makers = 4
+    start = threading.Barrier(n_makers)
+
+    def make(path: Path) -> IndexStore:
+        start.wait()
+        return IndexStore(path)
+
+    with ThreadPoolExecutor(n_makers) as executor:
+        for number in range(40):
+            path = tmp_path / f"{number}.sqlite3"
+            stores = list(executor.map(make, [path] * n_makers))
+            put(stores[0], a="def f(): ...\n")
+            assert all(store.places_of("f") for store in stores)
+            for store in stores:
+                store.close()
 
 
 def test_workspaces_have_indexes_of_their_own(tmp_path: Path) -> None:
