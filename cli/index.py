@@ -31,7 +31,10 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
     The language server does this by itself; the command is for looking, and for scripts. Ignored files
     (`.gitignore`, `.fimbleignore`), generated ones and files with secrets by their name stay out.
     """
-    root = (folder or find_root(Path.cwd() / "here")).absolute()
+    root = folder or find_root(Path.cwd() / "here")
+    if root is None:
+        raise FimbleError(f"{Path.cwd()} is no project.", mend="Name a folder: `fimble index FOLDER`.")
+    root = root.absolute()
     path = index_path(user_paths(os.environ).cache, root)
     if only_stats and not path.exists():
         raise FimbleError(f"There is no index of {root} yet.", mend="Make one with `fimble index`.")

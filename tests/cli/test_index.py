@@ -76,3 +76,11 @@ def test_a_damaged_index_is_told_of_and_made_anew(project: Path) -> None:
     with pytest.raises(FimbleError, match="was damaged"):
         index(str(project), "--stats")
     assert index(str(project))["n_read"] == 2
+
+
+def test_the_home_folder_is_indexed_only_when_it_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    monkeypatch.chdir(project)
+    with pytest.raises(FimbleError, match="no project"):
+        index()
+    assert index(str(project))["n_files"] == 2
