@@ -61,7 +61,7 @@ def complete(
         _show(place, outcome)
 
 
-async def _complete(place: Place, root: Path, settings: Settings) -> Completion | Rejection:
+async def _complete(place: Place, root: Path | None, settings: Settings) -> Completion | Rejection:
     engine = build_engine(settings, workspace=root)
     try:
         request_id = RequestId(str(uuid.uuid4()))

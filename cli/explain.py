@@ -46,12 +46,12 @@ def explain(
         click.echo(f"fimble: setting not used: {problem}", err=True)
     explanation = asyncio.run(_ask(place, root, settings))
     if as_json:
-        click.echo(json.dumps({"workspace": str(root), **as_fields(explanation)}, ensure_ascii=False))
+        click.echo(json.dumps({"workspace": str(root) if root else None, **as_fields(explanation)}, ensure_ascii=False))
     else:
         _show(root, explanation, with_text=with_text)
 
 
-async def _ask(place: Place, root: Path, settings: Settings) -> Explanation:
+async def _ask(place: Place, root: Path | None, settings: Settings) -> Explanation:
     request = CompletionRequest(RequestId(str(uuid.uuid4())), place.document, place.cursor, Trigger.INVOKED)
     engine = build_engine(settings, workspace=root)
     try:
@@ -60,9 +60,10 @@ async def _ask(place: Place, root: Path, settings: Settings) -> Explanation:
         await engine.aclose()
 
 
-def _show(root: Path, explanation: Explanation, *, with_text: bool) -> None:
+def _show(root: Path | None, explanation: Explanation, *, with_text: bool) -> None:
     console = Console()
-    title = f"{explanation.n_tokens} tokens, {explanation.n_cached_tokens} cached, workspace {root}"
+    workspace = f"workspace {root}" if root else "no workspace"
+    title = f"{explanation.n_tokens} tokens, {explanation.n_cached_tokens} cached, {workspace}"
     table = Table(title=title, title_justify="left", box=None, pad_edge=False)
     for heading, justify in (("tokens", "right"), ("part", "left"), ("source", "left"), ("score", "right")):
         table.add_column(heading, justify=justify)  # type: ignore[arg-type]

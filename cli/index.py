@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from fimble.context.index.refresh import Refreshed, refresh
 from fimble.context.index.root import find_root
-from fimble.context.index.store import IndexStats, IndexStore, index_path
+from fimble.context.index.store import DamagedIndexError, IndexStats, IndexStore, index_path
 from fimble.core.errors import FimbleError
 from fimble.engine.settings import user_paths
 
@@ -31,7 +31,10 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
     The language server does this by itself; the command is for looking, and for scripts. Ignored files
     (`.gitignore`, `.fimbleignore`), generated ones and files with secrets by their name stay out.
     """
-    root = (folder or find_root(Path.cwd() / "here")).absolute()
+    root = folder or find_root(Path.cwd() / "here")
+    if root is None:
+        raise FimbleError(f"{Path.cwd()} is no project.", mend="Name a folder: `fimble index FOLDER`.")
+    root = root.absolute()
     path = index_path(user_paths(os.environ).cache, root)
     if only_stats and not path.exists():
         raise FimbleError(f"There is no index of {root} yet.", mend="Make one with `fimble index`.")
@@ -43,6 +46,8 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
     try:
         refreshed = None if only_stats else _refresh(root, store, path, quiet=as_json)
         stats = store.stats()
+    except DamagedIndexError as error:
+        raise FimbleError(f"{path} was damaged; it is empty now.", mend="Fill it with `fimble index`.") from error
     finally:
         store.close()
     seconds = time.perf_counter() - started

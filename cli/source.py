@@ -54,8 +54,8 @@ def read_place(location: str, stdin_path: str | None) -> Place:
     return Place(document, _cursor(text, line, column, str(path)), n_mark_bytes)
 
 
-def workspace_of(place: Place, chosen: Path | None) -> Path:
-    """The folder that `workspace_option` named, else the one that the file belongs to."""
+def workspace_of(place: Place, chosen: Path | None) -> Path | None:
+    """The folder that `workspace_option` named, else the one that the file belongs to, if there is one."""
     return chosen or find_root(Path(path_of_uri(place.document.uri)))
 
 

@@ -29,8 +29,7 @@ def index_of_copy(cache: Path, repository: Path, root: Path, changed: Sequence[s
     """
     known, own = index_path(cache, repository), index_path(cache, root)
     if not known.exists():
-        with contextlib.closing(IndexStore(known)) as store:
-            refresh(repository, store)
+        _make(known, repository)
     shutil.copy(known, own)
     with contextlib.closing(IndexStore(own)) as store:
         refresh_files(root, store, scan(root), changed)
@@ -39,6 +38,16 @@ def index_of_copy(cache: Path, repository: Path, root: Path, changed: Sequence[s
     finally:
         for part in own.parent.glob(f"{own.name}*"):
             part.unlink()
+
+
+def _make(index: Path, root: Path) -> None:
+    """Index all of `root`; there is no `index` before it is whole."""
+    index.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with tempfile.TemporaryDirectory(prefix="making-", dir=index.parent) as folder:
+        unfinished = Path(folder) / index.name
+        with contextlib.closing(IndexStore(unfinished)) as store:
+            refresh(root, store)
+        unfinished.replace(index)  # closed, it is one file
 
 
 @contextlib.contextmanager

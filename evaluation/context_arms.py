@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -117,7 +118,7 @@ def _remove_twins(root: Path, place: Path, text: str) -> list[str]:
     """
     lines = {line.strip() for line in text.split("\n") if line.strip()}
     twins: list[Path] = []
-    for other in root.rglob(place.name):
+    for other in root.rglob(glob.escape(place.name)):
         if other == place or not other.is_file():
             continue
         there = {line.strip() for line in other.read_text("utf-8", "replace").split("\n") if line.strip()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from pathlib import Path
 from fimble.context.index.entries import entry_of
 from fimble.context.index.files import FileTable, scan, stamp_of
 from fimble.context.index.ignore import MAX_FILE_BYTES
-from fimble.context.index.store import FileEntry, IndexStore
+from fimble.context.index.store import DamagedIndexError, FileEntry, IndexStore
 from fimble.context.index.workspace import code_language
 
 _log = logging.getLogger(__name__)
@@ -33,6 +34,8 @@ def refresh(root: Path, store: IndexStore, *, on_progress: Callable[[int, int], 
     Raising in `on_progress` stops; what has been read stays.
     """
     files = scan(root)
+    with contextlib.suppress(DamagedIndexError):  # it is empty now, and so read anew
+        store.check()
     known = store.stamps()
     changed = [path for path, stamp in files.stamps.items() if known.get(path) != stamp and code_language(path)]
     gone = [path for path in known if path not in files]

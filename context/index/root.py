@@ -9,13 +9,18 @@ _PROJECT = ("pyproject.toml", "setup.py", "package.json", "go.mod", "Cargo.toml"
             "build.gradle.kts", "CMakeLists.txt", "Makefile")  # fmt: skip
 
 
-def find_root(path: Path) -> Path:
-    """The repository that a file is in, else the outermost project below the home folder, else the file's folder."""
+def find_root(path: Path) -> Path | None:
+    """The repository that a file is in, else the outermost project below the home folder, else the file's folder.
+
+    None for a file right in the home folder, or at the top of the disk: what else is there does not belong to it.
+    """
     folder = path.absolute().parent
+    tops = (Path.home(), Path(folder.anchor))
+    if folder in tops:
+        return None
     outermost = folder
-    home = Path.home()
     for at in (folder, *folder.parents):
-        if at in (home, Path(at.anchor)):
+        if at in tops:
             break  # a home folder under version control is no workspace
         if any((at / name).exists() for name in _REPOSITORY):
             return at

@@ -7,18 +7,25 @@ secret. May be deleted at any time.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
 import os
 import sqlite3
+import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from fimble.context.index.files import Stamp
 
+_Params = ParamSpec("_Params")
+_Result = TypeVar("_Result")
+
 _VERSION = 2  # of the tables and of what is read out of files; an index of another version is thrown away
 _BUSY_S = 5.0
+_ASK_AGAIN_S = 0.01
 # Ranking a window takes about 2 us; a word that is everywhere says nothing.
 _MAX_MATCHED = 4_000
 _TABLES = """
@@ -90,8 +97,33 @@ def index_path(cache: Path, root: Path) -> Path:
     return cache / "index" / f"{root.name[:40]}-{digest}.sqlite3"
 
 
+class DamagedIndexError(Exception):
+    """The file of an index was damaged. An empty one has taken its place: asked again, the store answers."""
+
+
+def _mending(
+    method: Callable[Concatenate[IndexStore, _Params], _Result],
+) -> Callable[Concatenate[IndexStore, _Params], _Result]:
+    """The method, after which a file that it found damaged has been replaced."""
+
+    @functools.wraps(method)
+    def call(store: IndexStore, /, *args: _Params.args, **kwargs: _Params.kwargs) -> _Result:
+        try:
+            return method(store, *args, **kwargs)
+        except sqlite3.DatabaseError as error:
+            # Its kinds are about what was asked for, other processes or the disk: nothing is damaged.
+            if type(error) is not sqlite3.DatabaseError or not store.make_anew():
+                raise
+            raise DamagedIndexError(f"{error}; the index was made anew") from error
+
+    return call
+
+
 class IndexStore:
-    """One connection; to be used by one thread at a time. Other processes may write at the same time."""
+    """One connection; to be used by one thread at a time. Other processes may write at the same time.
+
+    Every method that reads or writes may raise DamagedIndexError, once for a damaged file.
+    """
 
     def __init__(self, path: Path | None) -> None:
         """Open the index, and make a new one where there is none, or one of another version, or a broken one.
@@ -107,21 +139,38 @@ class IndexStore:
             self._db.executescript(_TABLES)
             return
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        try:
-            self._db = _open(path)
-        except sqlite3.DatabaseError:
-            _remove(path)
-            self._db = _open(path)
+        self._db = _open_or_remake(path)
+        self._identity = _identity(path)
 
     def close(self) -> None:
         """Let go of the file."""
         self._db.close()
 
+    def make_anew(self) -> bool:
+        """Go on with an empty file, or with that of another process that found damage first; False in memory."""
+        if self._path is None:
+            return False
+        if _identity(self._path) == self._identity:
+            _remove(self._path)
+        damaged, self._db = self._db, _open_or_remake(self._path)
+        damaged.close()
+        self._identity = _identity(self._path)
+        return True
+
+    @_mending
+    def check(self) -> None:
+        """Look for damage in the whole file, 1.4 ms a megabyte: what is asked for may not come upon it for long."""
+        (found,) = self._db.execute("PRAGMA quick_check(1)").fetchone()
+        if found != "ok":
+            raise sqlite3.DatabaseError(found)
+
+    @_mending
     def stamps(self) -> dict[str, Stamp]:
         """Files of the index with their stamps when they were read."""
         rows = self._db.execute("SELECT path, size_bytes, mtime_ns FROM file")
         return {path: Stamp(size_bytes, mtime_ns) for path, size_bytes, mtime_ns in rows}
 
+    @_mending
     def put(self, entries: Iterable[FileEntry]) -> None:
         """Take files, in place of what was known of them, in one transaction."""
         with self._db:
@@ -129,12 +178,14 @@ class IndexStore:
                 self._remove(entry.path)
                 self._insert(entry)
 
+    @_mending
     def remove(self, paths: Iterable[str]) -> None:
         """Forget files, in one transaction."""
         with self._db:
             for path in paths:
                 self._remove(path)
 
+    @_mending
     def places_of(self, name: str, *, limit: int = 20) -> list[Place]:
         """Where a name is defined, in the order of paths."""
         rows = self._db.execute(
@@ -143,6 +194,7 @@ class IndexStore:
         )
         return [Place(path, line) for path, line in rows]
 
+    @_mending
     def implementations_of(self, base_name: str, *, limit: int = 20) -> list[tuple[str, str]]:
         """Path and name of types with this base, in the order of paths."""
         rows = self._db.execute(
@@ -151,6 +203,7 @@ class IndexStore:
         )
         return [(path, name) for path, name in rows]
 
+    @_mending
     def rarest(self, words: Sequence[str], n_words: int, *, not_in: str = "") -> list[str]:
         """Those of the words that are in the fewest windows of other files than `not_in`, but in some; rarest first."""
         own = self._window_counts(not_in)
@@ -170,6 +223,7 @@ class IndexStore:
             chosen.append(word)
         return chosen
 
+    @_mending
     def similar(
         self, words: Sequence[str], *, language_names: Sequence[str], limit: int, not_in: str = ""
     ) -> list[Place]:
@@ -186,6 +240,7 @@ class IndexStore:
         )
         return [Place(path, first_line, rank) for path, first_line, rank in rows]
 
+    @_mending
     def stats(self) -> IndexStats:
         """Counts, and the size on disk."""
 
@@ -196,6 +251,7 @@ class IndexStore:
         size_bytes = sum(part.stat().st_size for part in _parts(self._path) if part.exists()) if self._path else 0
         return IndexStats(count("file"), count("definition"), count("line_window"), size_bytes, languages)
 
+    @_mending
     def content(self) -> list[tuple[object, ...]]:
         """Everything that is known, without ids and in a fixed order: equal workspaces have equal content."""
         queries = (
@@ -243,22 +299,67 @@ class IndexStore:
         self._db.execute("DELETE FROM file WHERE id = ?", row)
 
 
+def _open_or_remake(path: Path) -> sqlite3.Connection:
+    try:
+        return _open(path)
+    except sqlite3.DatabaseError:
+        _remove(path)
+        return _open(path)
+
+
 def _open(path: Path) -> sqlite3.Connection:
     with contextlib.suppress(FileExistsError):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL, 0o600))  # others must not see names of a private workspace
     db = sqlite3.connect(path, timeout=_BUSY_S, check_same_thread=False)
     try:
-        db.execute("PRAGMA journal_mode = WAL")
+        _use_wal(db)
         db.execute("PRAGMA synchronous = OFF")  # a torn index is made anew
-        found = db.execute("PRAGMA user_version").fetchone()[0]
-        if found != _VERSION:
-            if found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
-                raise sqlite3.DatabaseError("another version")
-            db.executescript(f"BEGIN IMMEDIATE; {_TABLES} PRAGMA user_version = {_VERSION}; COMMIT;")
+        if _version_of(db) != _VERSION:
+            db.execute("BEGIN IMMEDIATE")
+            _make_tables(db)
+            db.commit()
     except sqlite3.DatabaseError:
         db.close()
         raise
     return db
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Waits for others that make the same index, for whom SQLite does not wait here."""
+    until_s = time.monotonic() + _BUSY_S
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+                raise
+        time.sleep(_ASK_AGAIN_S)
+
+
+def _make_tables(db: sqlite3.Connection) -> None:
+    """In a transaction, for another process may be about to do the same, or have done it meanwhile."""
+    found = _version_of(db)
+    if found == _VERSION:
+        return
+    if found or db.execute("SELECT 1 FROM sqlite_master LIMIT 1").fetchone():
+        raise sqlite3.DatabaseError("another version")
+    for statement in _TABLES.split(";"):
+        db.execute(statement)
+    db.execute(f"PRAGMA user_version = {_VERSION}")
+
+
+def _version_of(db: sqlite3.Connection) -> int:
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells a file from another one of the same name."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _remove(path: Path) -> None:

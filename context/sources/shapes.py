@@ -27,6 +27,8 @@ class Shape:
     is_payload: bool = False
 
 
+# What a search may run through from every place is bounded, as in `bindings`.
+_RUST_PATH = r"(?:\b\w+::)"
 _FIELDS = r"\{(?P<fields>[^{}]{1,300})\}"
 # Where the fields of an object get names of their own: groups fields, t the object's type, v its value.
 _OBJECTS = {
@@ -34,7 +36,7 @@ _OBJECTS = {
         rf"\b(?:const|let|var)[ \t]+{_FIELDS}[ \t]*(?::[ \t]*(?P<t>[A-Z][\w.]*)[ \t]*)?=(?!=)[ \t]*(?P<v>[^\n;]+)",
         rf"{_FIELDS}[ \t]*:[ \t]*(?P<t>[A-Z][\w.]*)(?=\s*[,)=])",
     ),
-    "rust": (rf"(?P<t>(?:\b\w+::)*\b[A-Z]\w*)[ \t]*{_FIELDS}[ \t]*(?:=>|=(?!=)|if\b)",),
+    "rust": (rf"(?P<t>{_RUST_PATH}{{0,8}}\b[A-Z]\w*)[ \t]*{_FIELDS}[ \t]*(?:=>|=(?!=)|if\b)",),
 }
 _FIELD = re.compile(
     r"\s*(?:ref[ \t]+|mut[ \t]+)*(?P<field>[A-Za-z_$][\w$]*)(?:[ \t]*:[ \t]*(?P<name>[A-Za-z_$][\w$]*))?\s*(?:=.*)?\Z",
@@ -42,7 +44,7 @@ _FIELD = re.compile(
 )
 # `Some(name)` and `Ok(name)` hold what the value does; other variants hold what they are declared with.
 _VARIANT = re.compile(
-    r"(?P<t>(?:\b\w+::)+[A-Z]\w*)\((?:ref[ \t]+|mut[ \t]+|&)*(?P<n>[a-z_]\w*)\)(?=[ \t]*(?:=>|=(?!=)|if\b|\|))"
+    rf"(?P<t>{_RUST_PATH}{{1,8}}[A-Z]\w*)\((?:ref[ \t]+|mut[ \t]+|&)*(?P<n>[a-z_]\w*)\)(?=[ \t]*(?:=>|=(?!=)|if\b|\|))"
 )
 # The only parameter of a closure that is a call's first argument: an element of what the method is called on.
 _CLOSURES = {
@@ -51,7 +53,7 @@ _CLOSURES = {
     "java": r"\(\(?(?P<n>[a-z_]\w*)\)?[ \t]*->",
     "csharp": r"\((?:async[ \t]+)?\(?(?P<n>[a-z_]\w*)\)?[ \t]*=>",
 }
-_SWITCH = re.compile(r"\bswitch[ \t]+(?:[^;\n]*;[ \t]*)?(?P<n>\w+)[ \t]*:=[^\n]*\.\(type\)")
+_SWITCH = re.compile(r"\bswitch[ \t]+(?:[^;\n]{0,400};[ \t]*)?(?P<n>\w+)[ \t]*:=[^\n]{0,400}\.\(type\)")
 _CASE = re.compile(r"^[ \t]*case[ \t]+\*?(?P<t>[A-Za-z_][\w.]*)[ \t]*:", re.MULTILINE)
 _COMPILED_OBJECTS = {family: tuple(map(re.compile, sources)) for family, sources in _OBJECTS.items()}
 _COMPILED_CLOSURES = {family: re.compile(source) for family, source in _CLOSURES.items()}

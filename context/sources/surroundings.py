@@ -31,6 +31,15 @@ _DECORATORS = {
     "csharp": r"\[\w[\w.]*(?:\(.*\))?\]\s*$",
 }
 _DECORATOR = {name: re.compile(rf"[ \t]*{pattern}") for name, pattern in _DECORATORS.items()}
+# What a comment's mark may stand between without being one; elsewhere `"`, for `'` is a character's or a lifetime's.
+_SCRIPT_QUOTES = "\"'`"
+_QUOTES = {
+    "python": "\"'",
+    "javascript": _SCRIPT_QUOTES,
+    "typescript": _SCRIPT_QUOTES,
+    "typescriptreact": _SCRIPT_QUOTES,
+    "go": '"`',
+}
 _PYTHON_HEADER = re.compile(r"\s*(?:async\s+def|def|class)\b.*:\s*(?:#.*)?$")
 
 _CALLBACK = re.compile(r"\s*([\w$.]+\s*\(.{0,100}?)(?:=>|\bfunction\b[^{}]*|\bfunc\b[^{}]*)\s*\{\s*$")
@@ -179,18 +188,28 @@ def survey(path: str, language: Language, outline: Outline, before: str, after: 
 
 def _is_prose(language: Language, before: str) -> bool:
     """Whether a text ends in a comment or a docstring, as far as marks tell."""
-    line = before[before.rfind("\n") + 1 :]
-    mark = language.line_comment
-    if mark and (at := line.find(mark)) >= 0 and line.count('"', 0, at) % 2 == 0 and line.count("'", 0, at) % 2 == 0:
+    quotes = _QUOTES.get(language.name, '"')
+    if language.line_comment and _has_comment(before[before.rfind("\n") + 1 :], language.line_comment, quotes):
         return True
     if language.block_comment:
         opener, closer = language.block_comment
         last_closer = before.rfind(closer)
         at = before.rfind(opener)
-        while at > last_closer and before.count('"', before.rfind("\n", 0, at) + 1, at) % 2:
+        while at > last_closer and any(before.count(mark, before.rfind("\n", 0, at) + 1, at) % 2 for mark in quotes):
             at = before.rfind(opener, 0, at)  # a glob in a string
         return at > last_closer
     return language.name == "python" and (before.count('"""') % 2 == 1 or before.count("'''") % 2 == 1)
+
+
+def _has_comment(line: str, mark: str, quotes: str) -> bool:
+    """Whether a comment's mark stands outside of strings, as far as the quotes before it tell."""
+    is_open = dict.fromkeys(quotes, False)
+    for head in line.split(mark)[:-1]:
+        for quote in quotes:
+            is_open[quote] ^= head.count(quote) % 2 == 1
+        if not any(is_open.values()):
+            return True
+    return False
 
 
 def names_by_nearness(surroundings: Surroundings) -> list[str]:

@@ -46,6 +46,10 @@ _WRAPPERS = frozenset(
     )
 )
 
+# Modules that one question has been to, with the name asked for, whether members count, and the depth that was left:
+# headers include each other, and with less depth left nothing more can be found there.
+_Tried = dict[tuple[tuple[str, ...], str, bool], int]
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -104,7 +108,7 @@ class Symbols:
 
     def reach(self, target: Target) -> Found | None:
         """The definition, or the module, that an import leads to."""
-        return self._reach(target, _MAX_DEPTH)
+        return self._reach(target, _MAX_DEPTH, {})
 
     def implicit(self, path: str) -> list[Target]:
         """Modules whose names the file sees without an import."""
@@ -239,7 +243,7 @@ class Symbols:
     def _member(self, found: Found, name: str, depth: int) -> Found | None:
         definition = found.definition
         if definition is None:
-            return self._find(found.paths, name, depth)
+            return self._find(found.paths, name, depth, {})
         for at in self.lineage(found):
             if at.definition is not None:
                 for path, member in self._own_members(at):
@@ -281,33 +285,39 @@ class Symbols:
         if (own := _named(outline, name)) is not None:
             return Found((path,), own)
         wildcards: list[Target] = []
+        tried: _Tried = {}
         for item in outline.imports:
             if item.alias == name:
                 for target in self._modules.targets(path, item):
-                    if (found := self._reach(target, depth - 1)) is not None:
+                    if (found := self._reach(target, depth - 1, tried)) is not None:
                         return found
             elif item.name == WILDCARD:
                 wildcards += self._modules.targets(path, item)
         for target in wildcards:
             # Of all names of one type (`import static`) its members too, of all types of a package these alone.
-            if (found := self._find(target.paths, name, depth - 1, members=len(target.paths) == 1)) is not None:
+            found = self._find(target.paths, name, depth - 1, tried, members=len(target.paths) == 1)
+            if found is not None:
                 return found
         for target in self._modules.implicit(path, outline):
-            if (found := self._find(target.paths, name, depth - 1, members=False)) is not None:
+            if (found := self._find(target.paths, name, depth - 1, tried, members=False)) is not None:
                 return found
         return None
 
-    def _reach(self, target: Target, depth: int) -> Found | None:
+    def _reach(self, target: Target, depth: int, tried: _Tried) -> Found | None:
         if target.name in ("", WILDCARD):
             return Found(target.paths)
-        found = self._find(target.paths, target.name, depth)
+        found = self._find(target.paths, target.name, depth, tried)
         # Without a default export, importing it gives the module (CommonJS).
         return Found(target.paths) if found is None and target.name == "default" else found
 
-    def _find(self, paths: tuple[str, ...], name: str, depth: int, *, members: bool = True) -> Found | None:
+    def _find(
+        self, paths: tuple[str, ...], name: str, depth: int, tried: _Tried, *, members: bool = True
+    ) -> Found | None:
         """A name of a module, through its exports and re-exports; a member of its types for Java's static imports."""
-        if depth <= 0:
+        question = (paths, name, members)
+        if depth <= tried.get(question, 0):
             return None
+        tried[question] = depth
         for path in paths:
             outline = self.outline(path)
             local = dict(outline.exports).get(name, name)
@@ -319,12 +329,12 @@ class Symbols:
             for item in outline.imports:
                 if item.is_export and item.alias == local:
                     for target in self._modules.targets(path, item):
-                        if (found := self._reach(target, depth - 1)) is not None:
+                        if (found := self._reach(target, depth - 1, tried)) is not None:
                             return found
             for item in outline.imports:
                 if item.is_export and item.name == WILDCARD:
                     for target in self._modules.targets(path, item):
-                        if (found := self._find(target.paths, name, depth - 1)) is not None:
+                        if (found := self._find(target.paths, name, depth - 1, tried)) is not None:
                             return found
             for definition in outline.definitions:
                 if members and definition.is_type and path.endswith((".java", ".cs")):
@@ -347,7 +357,7 @@ class Symbols:
                 for target in self._modules.targets(path, item):
                     if item.name == WILDCARD:
                         self._collect_names(target.paths, into, depth - 1)
-                    elif (found := self._reach(target, depth)) is not None and found.definition is not None:
+                    elif (found := self._reach(target, depth, {})) is not None and found.definition is not None:
                         into.setdefault(item.alias, found)
 
     def _around(self, path: str, definition: Definition) -> tuple[Definition, ...]:

@@ -76,3 +76,16 @@ def test_root_is_the_repository_then_the_outermost_project(tmp_path: Path) -> No
     assert find_root(file) == tmp_path / "a"
     (tmp_path / "a" / "b" / ".git").mkdir()
     assert find_root(file) == tmp_path / "a" / "b"
+
+
+def test_right_in_the_home_folder_there_is_no_workspace(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project / "pkg"))
+    answer = explain(f"{project}/pkg/main.py:4:7")
+    assert answer["workspace"] is None
+    assert "store.py" not in json.dumps(answer)
+    result = CliRunner().invoke(root, ["explain", f"{project}/pkg/main.py:4:7"])
+    assert "no workspace" in result.stdout
+    assert explain(f"{project}/pkg/main.py:4:7", "--workspace", str(project / "pkg"))["workspace"]
+    assert find_root(Path("/x.py")) is None
+    (project / "pkg" / "deep").mkdir()
+    assert find_root(project / "pkg" / "deep" / "x.py") == project / "pkg" / "deep"

@@ -67,3 +67,20 @@ def test_people_get_sentences(project: Path) -> None:
     assert result.exit_code == 0
     assert "Read 2 files" in result.stdout
     assert "2 files (go 1, python 1), 3 definitions." in result.stdout
+
+
+def test_a_damaged_index_is_told_of_and_made_anew(project: Path) -> None:
+    path = Path(str(index(str(project))["index"]))
+    raw = path.read_bytes()
+    path.write_bytes(raw[:4096] + bytes(len(raw) - 4096))
+    with pytest.raises(FimbleError, match="was damaged"):
+        index(str(project), "--stats")
+    assert index(str(project))["n_read"] == 2
+
+
+def test_the_home_folder_is_indexed_only_when_it_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(project))
+    monkeypatch.chdir(project)
+    with pytest.raises(FimbleError, match="no project"):
+        index()
+    assert index(str(project))["n_files"] == 2

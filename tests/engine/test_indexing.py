@@ -1,7 +1,8 @@
-"""Indexing as other work while something is measured: again and again, and gone afterwards."""
+"""Indexes for measuring: one of a copy, made from a whole one, and one made again and again, gone afterwards."""
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,8 +12,41 @@ from pathlib import Path
 import psutil
 import pytest
 
+from fimble.context.index.refresh import Refreshed, refresh
+from fimble.context.index.store import IndexStore, index_path
 from fimble.core.errors import InputError
-from fimble.engine.indexing import always_indexing
+from fimble.engine.indexing import always_indexing, index_of_copy
+
+
+def test_an_index_whose_making_was_interrupted_is_not_taken_for_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache, repository, copy = tmp_path / "cache", tmp_path / "repository", tmp_path / "copy"
+    repository.mkdir()
+    for number in range(60):
+        (repository / f"m{number}.py").write_text(f"def f{number}(): ...\n")
+    shutil.copytree(repository, copy)
+    (copy / "m7.py").write_text("def changed(): ...\n")
+
+    def stop(_n_read: int, _n_total: int) -> None:
+        raise KeyboardInterrupt
+
+    def interrupted(root: Path, store: IndexStore) -> Refreshed:
+        return refresh(root, store, on_progress=stop)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("fimble.engine.indexing.refresh", interrupted)
+        with pytest.raises(KeyboardInterrupt), index_of_copy(cache, repository, copy, ["m7.py"]):
+            pass
+    for _ in range(2):  # made, then known
+        with index_of_copy(cache, repository, copy, ["m7.py"]):
+            store = IndexStore(index_path(cache, copy))
+            assert len(store.stamps()) == 60
+            assert store.places_of("f59")
+            assert store.places_of("changed")
+            assert not store.places_of("f7")
+            store.close()
+        assert list((cache / "index").iterdir()) == [index_path(cache, repository)]
 
 
 def test_it_indexes_again_and_again_and_ends_with_the_block(tmp_path: Path) -> None:

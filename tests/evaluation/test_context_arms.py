@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Any
@@ -50,12 +51,12 @@ class Seen:
         unused: Any = None
         self.subject = Subject("scripted", lambda lines: open_it, unused, self.settings.paths.cache if home else None)
 
-    async def prompt(self, arm: ContextArm, repositories: Path | None = None) -> str:
+    async def prompt(self, arm: ContextArm, repositories: Path | None = None, record: Record = RECORD) -> str:
         """What the model was shown for the record."""
-        shown = with_context(self.subject, arm, [RECORD], repositories)
+        shown = with_context(self.subject, arm, [record], repositories)
         partial = Partial(None, {})
         (result,) = await run_records(
-            "xfile", [RECORD], spec_of("xfile"), shown.completers("single"), partial, lambda _: None
+            "xfile", [record], spec_of("xfile"), shown.completers("single"), partial, lambda _: None
         )
         assert result.scores["em"] == 1
         return text_of(self.backend.prompts[-1])
@@ -88,22 +89,24 @@ async def test_repository_shows_what_fimble_finds_there(tmp_path: Path) -> None:
     assert (package / "main.py").read_text().count("the_true_middle") == 1
 
 
-async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_index(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["main.py", "[id].py", "[[...all]]*?.py"])
+async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_index(tmp_path: Path, name: str) -> None:
     package = tmp_path / "owner__name" / "pkg"
     package.mkdir(parents=True)
     (package / "store.py").write_text("class Store:\n    def find(self, key): ...\n")
     (package / "jobs.py").write_text("def run(store, kind):\n    return store.find(kind.key)\n")
-    (package / "main.py").write_text(RECORD.prefix + "the_true_middle()" + RECORD.suffix)
+    (package / name).write_text(RECORD.prefix + "the_true_middle()" + RECORD.suffix)
     for n in range(80):
         (package / f"filler_{n}.py").write_text(f"def filler_{n}(): ...\n")
     # The same file where it stood at another commit.
     (package / "old").mkdir()
-    (package / "old" / "main.py").write_text("import old\n" + RECORD.prefix + "find(old_key)" + RECORD.suffix)
-    shown = await Seen(tmp_path / "home").prompt("repository", tmp_path)
+    (package / "old" / name).write_text("import old\n" + RECORD.prefix + "find(old_key)" + RECORD.suffix)
+    record = dataclasses.replace(RECORD, path=f"pkg/{name}")
+    shown = await Seen(tmp_path / "home").prompt("repository", tmp_path, record)
     assert "return store.find(kind.key)" in shown
     assert "the_true_middle()" not in shown
     assert "old_key" not in shown
-    assert (package / "old" / "main.py").exists()
+    assert (package / "old" / name).exists()
     assert len(list((tmp_path / "home" / "cache" / "index").iterdir())) == 1
 
 

@@ -128,6 +128,8 @@ class ScriptModules:
         base = base if isinstance(base, str) else ""
         paths = known.get("paths")
         for pattern, places in cast("dict[str, object]", paths).items() if isinstance(paths, dict) else ():
+            if not isinstance(places, list):
+                continue
             head, star, tail = pattern.partition("*")
             texts = [place for place in cast("list[object]", places) if isinstance(place, str)]
             yield _Alias(head, tail, bool(star), tuple(f"{base}/{place}" if base else place for place in texts))

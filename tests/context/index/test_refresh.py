@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.context.index.damage import damaged_pages
 
 from fimble.context.index.refresh import refresh, refresh_files
 from fimble.context.index.store import IndexStore
@@ -46,6 +47,22 @@ def test_stopping_keeps_what_was_read(tmp_path: Path) -> None:
     refreshed = refresh(root, store)
     assert refreshed.n_read == 120 - 50
     assert store.content() == fresh(root)
+
+
+def test_a_damaged_index_is_made_anew(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    root.mkdir()
+    for number in range(20):
+        (root / f"m{number:03}.py").write_text(f"def f{number}(key): ...\n" * 9)
+    index = tmp_path / "i.sqlite3"
+    made = IndexStore(index)
+    refresh(root, made)
+    made.close()
+    for _ in damaged_pages(index):
+        store = IndexStore(index)
+        assert refresh(root, store).n_read == 20
+        assert store.content() == fresh(root)
+        store.close()
 
 
 change = st.one_of(

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.context.index.damage import damaged_pages
 
 from fimble.context.index.entries import entry_of, words_of_code
 from fimble.context.index.files import Stamp
-from fimble.context.index.store import IndexStore, Place, index_path
+from fimble.context.index.store import DamagedIndexError, IndexStore, Place, index_path
 from fimble.context.index.workspace import code_language
 
 
@@ -105,6 +110,74 @@ def test_a_broken_index_is_made_anew(tmp_path: Path, content: bytes) -> None:
     assert store.places_of("f")
 
 
+def test_damage_behind_the_header_is_told_once_and_mended(tmp_path: Path) -> None:
+    files = {f"m{n}": f"def find_{n}(key_{n}): ...\nclass Thing{n}(Base{n}): ...\n" * 9 for n in range(60)}
+    path = tmp_path / "i.sqlite3"
+    made = IndexStore(path)
+    put(made, **files)
+    made.close()
+    n_told = 0
+    for _ in damaged_pages(path):
+        store = IndexStore(path)
+        questions: list[Callable[[], object]] = [
+            lambda store=store: store.places_of("find_7"),
+            lambda store=store: store.implementations_of("Base7"),
+            lambda store=store: store.rarest(["find_7", "key_7"], 2),
+            lambda store=store: store.similar(["find_7"], language_names=["python"], limit=3),
+            store.stamps,
+            store.content,
+            lambda store=store: put(store, m7="def other(): ...\n"),
+            store.check,
+        ]
+        told = [question for question in questions if _is_told_of_damage(question)]
+        assert len(told) == 1
+        n_told += told[0] is not store.check
+        for question in questions:
+            question()
+        assert store.places_of("other")
+        store.close()
+    assert n_told > 10
+
+
+def _is_told_of_damage(question: Callable[[], object]) -> bool:
+    try:
+        question()
+    except DamagedIndexError:
+        return True
+    return False
+
+
+def test_who_comes_upon_damage_late_takes_the_index_that_was_made_anew(tmp_path: Path) -> None:
+    path = tmp_path / "i.sqlite3"
+    made = IndexStore(path)
+    put(made, a="def f(): ...\n")
+    made.close()
+    for _ in damaged_pages(path):
+        one, two = IndexStore(path), IndexStore(path)
+        with pytest.raises(DamagedIndexError):
+            one.check()
+        put(one, b="def g(): ...\n")
+        with pytest.raises(DamagedIndexError):
+            two.check()
+        assert two.places_of("g")
+        assert one.places_of("g")
+        one.close()
+        two.close()
+
+
+def test_a_busy_index_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimble.context.index.store._BUSY_S", 0.01)
+    path = tmp_path / "i.sqlite3"
+    store = IndexStore(path)
+    put(store, a="def f(): ...\n")
+    other = sqlite3.connect(path)
+    other.execute("BEGIN IMMEDIATE")
+    with pytest.raises(sqlite3.OperationalError, match="locked"):
+        put(store, b="def g(): ...\n")
+    other.close()
+    assert store.places_of("f")
+
+
 def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:
     path = tmp_path / "i.sqlite3"
     first = IndexStore(path)
@@ -121,6 +194,24 @@ def test_two_processes_may_use_one_index(tmp_path: Path) -> None:
     assert two.places_of("f")
     put(two, b="def g(): ...\n")
     assert one.places_of("g")
+
+
+def test_several_who_make_one_index_at_once_all_get_it(tmp_path: Path) -> None:
+    n_makers = 4
+    start = threading.Barrier(n_makers)
+
+    def make(path: Path) -> IndexStore:
+        start.wait()
+        return IndexStore(path)
+
+    with ThreadPoolExecutor(n_makers) as executor:
+        for number in range(40):
+            path = tmp_path / f"{number}.sqlite3"
+            stores = list(executor.map(make, [path] * n_makers))
+            put(stores[0], a="def f(): ...\n")
+            assert all(store.places_of("f") for store in stores)
+            for store in stores:
+                store.close()
 
 
 def test_workspaces_have_indexes_of_their_own(tmp_path: Path) -> None:

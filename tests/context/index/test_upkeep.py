@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from fimble.context.index import upkeep as upkeep_module
 from fimble.context.index.files import scan
 from fimble.context.index.refresh import refresh
-from fimble.context.index.store import IndexStore
+from fimble.context.index.store import DamagedIndexError, IndexStore
 from fimble.context.index.upkeep import Upkeep
 from fimble.context.index.watch import Watcher
 from fimble.context.index.workspace import Workspace
@@ -236,6 +236,23 @@ def test_indexing_that_failed_is_done_with_the_next_change(
     assert not store.places_of("f7")
     (root / "another.py").write_text("def g(): ...\n")
     upkeep._take(frozenset({"another.py"}))
+    eventually_fresh(root, store, workspace)
+
+
+def test_who_finds_an_index_damaged_has_it_made_whole(
+    watched: tuple[Path, IndexStore, Workspace, Upkeep], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, store, workspace, upkeep = watched
+    for number in range(60):
+        (root / f"m{number}.py").write_text(f"def f{number}(): ...\n")
+    upkeep._take(None)
+
+    def meet_damage(*_: object) -> None:
+        raise DamagedIndexError
+
+    monkeypatch.setattr(upkeep_module, "refresh_files", meet_damage)
+    (root / "m3.py").write_text("def g(): ...\n")
+    upkeep._take(frozenset({"m3.py"}))
     eventually_fresh(root, store, workspace)
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from fimble.context.sources.bindings import last_bindings
+from fimble.context.sources.bindings import bound_of, last_bindings
 
 CASES = [
     (
@@ -102,3 +104,32 @@ def test_a_declared_type_says_more_than_the_value() -> None:
 
 def test_an_unknown_language_has_none() -> None:
     assert last_bindings("cobol", "x = 1") == {}
+
+
+# What lines of data and of half a statement are made of: for each pattern one of them begins a match at every place.
+PIECES = [
+    "0123456789abcdef", "a, ", "a.", "...", "(", " ", "\n", "a ", "a: ", "a = ", "a=", "a: b, ", "f(", "f() as ",
+    "x.f( ", "a = cast(", "for a in ", "except a ", "A<", "A<>", "A<B ", "A<B> c ", "is A<", "instanceof A<",
+    "var a = ", "a::", "A::", "const ", "unsigned ", "auto & ", "a & ", "let A(", "let a = ", "(|", "{a}", "{ a",
+    "a := ", "switch a ", "switch a := ", "case a ", "a map[b]", "a = b.(", "func(a, ",
+]  # fmt: skip
+BEFORE_BLANKS = ["", "a = cast(", "auto", "let a: b", "a ?", "var a = b", "A b", "f(x)", "func f("]
+
+
+@pytest.mark.parametrize("language", ["python", "typescript", "java", "csharp", "go", "rust", "cpp"])
+def test_no_line_takes_long(language: str) -> None:
+    lines = [piece * (12_000 // len(piece)) for piece in PIECES]
+    lines += [head + " " * (12_000 - len(head)) for head in BEFORE_BLANKS]
+    seconds: dict[str, float] = {}
+    for line in lines:
+        started = time.process_time()
+        last_bindings(language, line)
+        seconds[line[:20]] = time.process_time() - started
+    assert {start: taken for start, taken in seconds.items() if taken >= 0.2} == {}
+
+
+def test_looking_for_a_bound_takes_not_long_either() -> None:
+    started = time.process_time()
+    assert bound_of("T", "\n" * 6_000 + "T" + "\n" * 6_000) == ""
+    assert time.process_time() - started < 0.2
+    assert bound_of("T", "class A<\n    T extends Item, U>") == "Item"

@@ -80,3 +80,16 @@ def test_a_monorepo_s_packages_and_a_package_s_own_names(tmp_path: Path) -> None
     assert lead("packages/app/main.ts", "@acme/core/deep") == ["packages/core/src/deep.ts"]
     assert lead("packages/core/src/deep.ts", "#util/text") == ["packages/core/src/util/text.ts"]
     assert lead("packages/app/main.ts", "react") == []
+
+
+@pytest.mark.parametrize("places", ["null", '"src/*"', "7", "{}", "[null, 7]"])
+def test_paths_of_a_tsconfig_that_are_no_list_are_none(tmp_path: Path, places: str) -> None:
+    paths = f'{{"@/*": {places}, "~/*": ["lib/*"]}}'
+    (tmp_path / "tsconfig.json").write_text(f'{{"compilerOptions": {{"paths": {paths}}}}}')
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "by_custom.ts").touch()
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "other.ts").touch()
+    modules = Modules(Workspace(tmp_path))
+    assert [target.paths[0] for target in modules.targets("a.ts", Import("@/by_custom", "X"))] == ["src/by_custom.ts"]
+    assert [target.paths[0] for target in modules.targets("a.ts", Import("~/other", "X"))] == ["lib/other.ts"]

@@ -13,6 +13,7 @@ from tests.context.sources.conftest import Case
 
 from fimble.context.sources.definitions import Definitions
 from fimble.context.sources.names import NamesAtCursor
+from fimble.context.sources.surroundings import Surveyor
 from fimble.core.flow import CompletionRequest, Document, RequestId
 from fimble.core.position import ByteOffset
 
@@ -113,6 +114,32 @@ NOBODY_CAN_TELL = [
         "#- a.py\nclass A:\n    def __init__(self):\n        self.x = 1\n        self.$0\n    def g(self): ...\n",
     ),
 ]
+
+
+# Text before the cursor, and whether that is in a comment.
+PROSE = [
+    ("a.ts", "const url = `https://host/${store.", False),
+    ("a.js", "fetch(`//host/` + store.", False),
+    ("a.ts", "const url = `https://host/${id}`; // see store.", True),
+    ("a.tsx", "const url = 'https://host' + store.", False),
+    ("a.ts", "// the `store.", True),
+    ("a.ts", "const all = glob(`src/**/*.ts`);\nstore.", False),
+    ("a.js", "const all = glob('src/**/*.js');\nstore.", False),
+    ("a.js", "const all = glob('src/**/*.js'); /* all of\nstore.", True),
+    ("a.ts", "/* all */ const all = glob(`/*.ts`); store.", False),
+    ("a.go", "url := `http://host/` + store.", False),
+    ("a.go", "url := `http://host/` + id // of store.", True),
+    ("a.rs", "fn f<'a>(x: &'a str, y: Cow<'a, str>) {} // see store.", True),
+    ("a.c", "char quote = '`'; // see store.", True),
+    ("a.py", "url = 'host/#' + store.", False),
+]
+
+
+@pytest.mark.parametrize(("path", "before", "is_prose"), PROSE)
+def test_what_is_a_comment(path: str, before: str, is_prose: bool) -> None:
+    around = Surveyor().survey(path, before, "\n")
+    assert around is not None
+    assert around.is_prose == is_prose
 
 
 def names_at(case: Case) -> set[str]:
