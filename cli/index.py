@@ -52,7 +52,7 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
         store.close()
     seconds = time.perf_counter() - started
     if as_json:
-        click.echo(json.dumps(_as_json(root, path, stats, refreshed, seconds), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(root, path, stats, refreshed, seconds)))
         return
     if refreshed is not None:
         click.echo(f"Read {refreshed.n_read} files, forgot {refreshed.n_removed}, in {seconds:.1f} s.")
