@@ -50,7 +50,7 @@ def complete(
         click.echo(f"fimble: setting not used: {problem}", err=True)
     outcome = asyncio.run(_complete(place, workspace_of(place, workspace), settings))
     if as_json:
-        click.echo(json.dumps(_as_json(outcome, place.n_mark_bytes, settings.config.model.id), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(outcome, place.n_mark_bytes, settings.config.model.id)))
     if isinstance(outcome, Rejection):
         if outcome.error:
             raise outcome.error

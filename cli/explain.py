@@ -46,7 +46,7 @@ def explain(
         click.echo(f"fimble: setting not used: {problem}", err=True)
     explanation = asyncio.run(_ask(place, root, settings))
     if as_json:
-        click.echo(json.dumps({"workspace": str(root) if root else None, **as_fields(explanation)}, ensure_ascii=False))
+        click.echo(json.dumps({"workspace": str(root) if root else None, **as_fields(explanation)}))
     else:
         _show(root, explanation, with_text=with_text)
 

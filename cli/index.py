@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from fimble.context.index.refresh import Refreshed, refresh
 from fimble.context.index.root import find_root
-from fimble.context.index.store import DamagedIndexError, IndexStats, IndexStore, index_path
+from fimble.context.index.store import BusyIndexError, DamagedIndexError, IndexStats, IndexStore, index_path
 from fimble.core.errors import FimbleError
 from fimble.engine.settings import user_paths
 
@@ -43,16 +43,20 @@ def index(folder: Path | None, only_stats: bool, as_json: bool) -> None:
         store = IndexStore(path)
     except OSError as error:
         raise FimbleError(f"{path} cannot be written: {error.strerror}.", mend="Check the cache folder.") from error
+    except BusyIndexError as error:
+        raise _in_use(path) from error
     try:
         refreshed = None if only_stats else _refresh(root, store, path, quiet=as_json)
         stats = store.stats()
     except DamagedIndexError as error:
         raise FimbleError(f"{path} was damaged; it is empty now.", mend="Fill it with `fimble index`.") from error
+    except BusyIndexError as error:
+        raise _in_use(path) from error
     finally:
         store.close()
     seconds = time.perf_counter() - started
     if as_json:
-        click.echo(json.dumps(_as_json(root, path, stats, refreshed, seconds), ensure_ascii=False))
+        click.echo(json.dumps(_as_json(root, path, stats, refreshed, seconds)))
         return
     if refreshed is not None:
         click.echo(f"Read {refreshed.n_read} files, forgot {refreshed.n_removed}, in {seconds:.1f} s.")
@@ -79,6 +83,10 @@ def _refresh(root: Path, store: IndexStore, path: Path, *, quiet: bool) -> Refre
         raise FimbleError(
             f"{root} is being indexed by a language server.", mend="Wait for it, or use `--stats`."
         ) from None
+
+
+def _in_use(path: Path) -> FimbleError:
+    return FimbleError(f"{path} is held by another process.", mend="Try again when that is done.")
 
 
 def _as_json(

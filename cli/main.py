@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import io
 import sys
 from importlib.metadata import version
 
@@ -55,8 +56,17 @@ def root() -> None:
     """
 
 
+@root.result_callback()
+def flush(_result: object) -> None:
+    """Write all of it now: that the reader has gone would be a failure when the interpreter ends."""
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Entry point of the console script."""
+    stdout = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="backslashreplace")  # paths and code hold what a terminal's encoding may not
     try:
         root.main(standalone_mode=False)
     except FimbleError as error:
@@ -68,8 +78,11 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("fimble: stopped.", err=True)
         sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(0)
+    except SystemExit as end:
+        # The reader has gone (`... | head -1`): click puts a mute stream in stdout's place, and both it and rich end.
+        if sys.stdout is not stdout or isinstance(end.__context__, BrokenPipeError):
+            sys.exit(0)
+        raise
 
 
 if __name__ == "__main__":

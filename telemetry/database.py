@@ -169,6 +169,11 @@ def files(path: Path) -> tuple[Path, ...]:
     return tuple(sorted(found for found in path.parent.glob(f"{path.name}*") if found.is_file()))
 
 
+def damaged_files(path: Path) -> tuple[Path, ...]:
+    """The files that `move_aside` put out of the way."""
+    return tuple(file for file in files(path) if file.name.startswith(f"{path.name}.damaged-"))
+
+
 def _set_up(db: sqlite3.Connection) -> None:
     # A crash of the process loses nothing committed; a crash of the machine may lose the last commits, never the file.
     db.execute("PRAGMA journal_mode = WAL")

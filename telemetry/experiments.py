@@ -148,7 +148,7 @@ def assign(experiment: Experiment, session_uid: str, now_ms: float) -> Assignmen
     lot = hashlib.sha256(f"{experiment.seed}\0{unit}".encode()).digest()[0] & 1
     arm = ARMS[lot]
     return Assignment(
-        Participation(experiment.id, arm, unit, unit_ends_ms),
+        Participation(experiment.id, experiment.seed, arm, unit, unit_ends_ms),
         f"{experiment.name}:{arm}",
         Layer(f"experiment {experiment.name}, arm {arm}", dict(experiment.arms[arm])),
     )

@@ -31,7 +31,7 @@ from fimble.telemetry.database import (
     inode_of,
     move_aside,
 )
-from fimble.telemetry.retention import expire
+from fimble.telemetry.retention import expire, expire_damaged
 from fimble.telemetry.writer import CodePart, SessionInfo, Writer
 
 _log = logging.getLogger(__name__)
@@ -250,10 +250,11 @@ class Recorder:
             )
 
     def _expire(self) -> None:
-        now_ms = self._clock.unix_ms()
-        if now_ms < self._expire_at_ms or self._db is None:
+        monotonic_ms = self._clock.monotonic_ms()  # the clock on the wall may be set back
+        if monotonic_ms < self._expire_at_ms or self._db is None:
             return
-        self._expire_at_ms = now_ms + _EXPIRE_EVERY_MS
+        self._expire_at_ms = monotonic_ms + _EXPIRE_EVERY_MS
+        now_ms = self._clock.unix_ms()
         options = self._options
         with suppress(sqlite3.Error):  # tomorrow is another day
             expire(
@@ -262,6 +263,7 @@ class Recorder:
                 retention_days=options.retention_days,
                 code_retention_days=options.code_retention_days,
             )
+        expire_damaged(self._path, now_ms, code_retention_days=options.code_retention_days)
 
     def _end(self) -> None:
         if self._writer is not None:

@@ -81,9 +81,10 @@ _STEPS: Final[Mapping[EventKind, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Participation:
-    """A session's part in an experiment."""
+    """A session's part in an experiment. Ids begin anew after a purge: the seed tells one experiment from the next."""
 
     experiment_id: int
+    seed: str
     arm: str
     unit: str
     unit_ends_ms: int
@@ -165,12 +166,13 @@ class Writer:
         part = session.participation
         self._db.execute(
             "INSERT OR IGNORE INTO sessions (uid, started_ms, version, experiment_id, arm, unit, unit_ends_ms)"
-            " VALUES (?, ?, ?, (SELECT id FROM experiments WHERE id = ?), ?, ?, ?)",
+            " VALUES (?, ?, ?, (SELECT id FROM experiments WHERE id = ? AND seed = ?), ?, ?, ?)",
             (
                 session.uid,
                 session.started_ms,
                 session.version,
                 part and part.experiment_id,
+                part and part.seed,
                 part and part.arm,
                 part and part.unit,
                 part and part.unit_ends_ms,

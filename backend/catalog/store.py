@@ -97,7 +97,8 @@ class ModelStore:
         if record is None:
             record = InstalledModel(model_id, sha256, found.st_size, found.st_mtime_ns, "found in the folder", _now())
         record = replace(record, mtime_ns=found.st_mtime_ns)
-        self._write_sidecar(record)
+        with contextlib.suppress(OSError):  # the file is sound all the same; it is compared again the next time
+            self._write_sidecar(record)
         return record
 
     def remove(self, model_id: str) -> int:
@@ -127,7 +128,7 @@ class ModelStore:
         Without `model_id` a file that is in the catalog gets its id there, any other its own name.
 
         Raises:
-            InputError: no such file, no possible id, or the id belongs to another file.
+            InputError: no such file, no possible id, the id belongs to another file, or the folder is not writable.
             ModelCorruptError: not a whole GGUF.
         """
         origin = file.expanduser().resolve()
@@ -140,7 +141,7 @@ class ModelStore:
         with self._writing():
             partials.mkdir(parents=True, exist_ok=True)
             scratch = tempfile.TemporaryDirectory(dir=partials, prefix="import-")
-        with scratch as folder:
+        with self._writing(), scratch as folder:
             fresh = Path(folder) / "data"
             if not link:
                 require_room(partials, origin.stat().st_size)

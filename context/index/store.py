@@ -101,16 +101,22 @@ class DamagedIndexError(Exception):
     """The file of an index was damaged. An empty one has taken its place: asked again, the store answers."""
 
 
+class BusyIndexError(Exception):
+    """Another process has held the index for longer than is waited for. It is whole: asked later, it answers."""
+
+
 def _mending(
     method: Callable[Concatenate[IndexStore, _Params], _Result],
 ) -> Callable[Concatenate[IndexStore, _Params], _Result]:
-    """The method, after which a file that it found damaged has been replaced."""
+    """The method, after which a file that it found damaged has been replaced; a busy one is none."""
 
     @functools.wraps(method)
     def call(store: IndexStore, /, *args: _Params.args, **kwargs: _Params.kwargs) -> _Result:
         try:
             return method(store, *args, **kwargs)
         except sqlite3.DatabaseError as error:
+            if _is_busy(error):
+                raise BusyIndexError(str(error)) from error
             # Its kinds are about what was asked for, other processes or the disk: nothing is damaged.
             if type(error) is not sqlite3.DatabaseError or not store.make_anew():
                 raise
@@ -122,7 +128,7 @@ def _mending(
 class IndexStore:
     """One connection; to be used by one thread at a time. Other processes may write at the same time.
 
-    Every method that reads or writes may raise DamagedIndexError, once for a damaged file.
+    Every method that reads or writes may raise DamagedIndexError, once for a damaged file, and BusyIndexError.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -132,6 +138,7 @@ class IndexStore:
 
         Raises:
             OSError: the folder cannot be written to.
+            BusyIndexError: another process holds it.
         """
         self._path = path
         if path is None:
@@ -318,8 +325,10 @@ def _open(path: Path) -> sqlite3.Connection:
             db.execute("BEGIN IMMEDIATE")
             _make_tables(db)
             db.commit()
-    except sqlite3.DatabaseError:
+    except sqlite3.DatabaseError as error:
         db.close()
+        if _is_busy(error):
+            raise BusyIndexError(str(error)) from error
         raise
     return db
 
@@ -332,7 +341,7 @@ def _use_wal(db: sqlite3.Connection) -> None:
             db.execute("PRAGMA journal_mode = WAL")
             return
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until_s:
+            if not _is_busy(error) or time.monotonic() > until_s:
                 raise
         time.sleep(_ASK_AGAIN_S)
 
@@ -351,6 +360,11 @@ def _make_tables(db: sqlite3.Connection) -> None:
 
 def _version_of(db: sqlite3.Connection) -> int:
     return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def _is_busy(error: sqlite3.DatabaseError) -> bool:
+    code = getattr(error, "sqlite_errorcode", None)  # only what SQLite itself raises has one
+    return isinstance(code, int) and code & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

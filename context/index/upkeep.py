@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import subprocess
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 from fimble.context.index.files import FileTable, rescan, scan
 from fimble.context.index.ignore import FOLDER_MARKS, IgnoreRules
 from fimble.context.index.refresh import refresh, refresh_files
-from fimble.context.index.store import DamagedIndexError, IndexStore
+from fimble.context.index.store import BusyIndexError, DamagedIndexError, IndexStore
 from fimble.context.index.watch import Watcher
 from fimble.context.index.worker import SOMEBODY_ELSE, start_worker
 from fimble.context.index.workspace import Workspace, code_language
@@ -80,13 +81,11 @@ class Upkeep:
             self._workspace.replace_files(files)  # only then: a new table has every selection made anew
         changed = _changed(seen, files) | {path for path in paths if code_language(path)}
         if 0 < len(changed) <= _MAX_INLINE_FILES and not self._is_behind:
-            store = IndexStore(self._index)
             try:
-                refresh_files(self._workspace.root, store, files, sorted(changed))
-            except DamagedIndexError:
+                with contextlib.closing(IndexStore(self._index)) as store:
+                    refresh_files(self._workspace.root, store, files, sorted(changed))
+            except (DamagedIndexError, BusyIndexError):
                 self._is_behind = True
-            finally:
-                store.close()
         if len(changed) > _MAX_INLINE_FILES or self._is_behind:
             self._run_worker()
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,7 +17,7 @@ from typing import overload
 from fimble.context.gather import path_of_uri
 from fimble.context.index.files import relative_path, scan
 from fimble.context.index.hidden import HiddenFiles
-from fimble.context.index.store import IndexStore, index_path
+from fimble.context.index.store import BusyIndexError, IndexStore, index_path
 from fimble.context.index.upkeep import Upkeep, refresh_now
 from fimble.context.index.watch import Watcher
 from fimble.context.index.workspace import Workspace
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 # The index of a workspace this small is made when it is first needed, in memory: 5 ms a file.
 _MAX_FILES_IN_MEMORY = 64
+# How long nobody waits again for an index that another process holds: each wait holds up the sources.
+_TRY_AGAIN_S = 60.0
 
 
 class Sources(Sequence[ContextSource]):
@@ -175,16 +179,19 @@ class _Index:
         self._keeps_up = keeps_up
         self._store: IndexStore | None = None
         self._end_upkeep: Callable[[], None] = _nothing
-        self._is_tried = False
+        self._try_at_s = 0.0
         self._lock = threading.Lock()
         self._closed = False
 
     def open(self) -> IndexStore | None:
         """The index; None where there is none."""
-        if not self._is_tried:
-            self._is_tried = True
+        if time.monotonic() >= self._try_at_s:
+            self._try_at_s = math.inf
             try:
                 self._open()
+            except BusyIndexError:
+                self._try_at_s = time.monotonic() + _TRY_AGAIN_S
+                _log.info("the index of %s is held by another process", self._files.root)
             except Exception:  # of SQLite or of the disk: completions go on without
                 _log.exception("there is no index of %s", self._files.root)
         return self._store
@@ -221,7 +228,7 @@ class _Index:
             return
         self._files.replace_files(files)  # it has grown: from now on its index is on the disk
         self._end_upkeep()
-        self._store, self._is_tried = None, False
+        self._store, self._try_at_s = None, 0.0
 
     def implementations(self, base_name: str) -> list[tuple[str, str]]:
         """Path and name of types with this base."""

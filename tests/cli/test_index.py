@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from tests.context.index.damage import locked
 
 from fimble.cli.main import root
 from fimble.core.errors import FimbleError
@@ -76,6 +77,14 @@ def test_a_damaged_index_is_told_of_and_made_anew(project: Path) -> None:
     with pytest.raises(FimbleError, match="was damaged"):
         index(str(project), "--stats")
     assert index(str(project))["n_read"] == 2
+
+
+def test_an_index_that_another_process_holds_is_said_to_be(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimble.context.index.store._BUSY_S", 0.01)
+    path = Path(str(index(str(project))["index"]))
+    with locked(path), pytest.raises(FimbleError, match="held by another process"):
+        index(str(project))
+    assert index(str(project))["n_read"] == 0
 
 
 def test_the_home_folder_is_indexed_only_when_it_is_named(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

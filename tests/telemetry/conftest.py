@@ -16,12 +16,13 @@ class FakeClock:
 
     def __init__(self) -> None:
         self.now_ms = 0.0
+        self.ahead_ms = 0.0
 
     def monotonic_ms(self) -> float:
         return self.now_ms
 
     def unix_ms(self) -> float:
-        return 1_795_262_400_000.0 + self.now_ms
+        return 1_795_262_400_000.0 + self.now_ms + self.ahead_ms
 
     def wait(self, seconds: float) -> None:
         self.now_ms += seconds * 1000.0

@@ -260,3 +260,15 @@ def test_a_purged_experiment_does_not_stop_its_sessions(path: Path, db: sqlite3.
     db.execute("DELETE FROM experiments")
     _work(path, clock, experiment, "s", 2, 1)
     assert db.execute("SELECT count(*), count(experiment_id) FROM sessions").fetchone()[:] == (1, 0)
+
+
+def test_a_session_of_a_purged_experiment_takes_no_part_in_the_next_one(
+    path: Path, db: sqlite3.Connection, clock: FakeClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    purged = start(db, "lines", Per.SESSION, _A, _B, clock.unix_ms())
+    db.execute("DELETE FROM experiments")
+    monkeypatch.setattr("secrets.token_hex", lambda _: "another seed")
+    begun = start(db, "more", Per.SESSION, {}, _B, clock.unix_ms())
+    assert begun.id == purged.id
+    _work(path, clock, purged, "s", 2, 1)
+    assert [arm.n_units for arm in _result(path, begun, clock).arms] == [0, 0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +14,7 @@ from fimble.core.flow import Event, EventKind, RequestId
 from fimble.telemetry.database import StoreNewerError, connect_writing, reading
 from fimble.telemetry.recorder import Recorder
 from fimble.telemetry.retention import Purged, expire, purge
-from fimble.telemetry.writer import SessionInfo
+from fimble.telemetry.writer import SessionInfo, Writer
 
 if TYPE_CHECKING:
     from tests.telemetry.conftest import FakeClock
@@ -29,6 +31,13 @@ def _fill(path: Path, clock: FakeClock, days_ago: list[float]) -> Recorder:
         measure = {"after_s": 30, "kept": 1.0, "n_kept_chars": 3, "unmodified": True, "carried": False}
         recorder.record(Event(RequestId(str(i)), EventKind.PERSISTED, at_ms, measure))
         recorder.record_code(RequestId(str(i)), "accepted", f"distinctive_text_{i}()")
+    assert recorder.flush()
+    return recorder
+
+
+def _record_one(path: Path, clock: FakeClock, options: TelemetryOptions) -> Recorder:
+    recorder = Recorder(path, SessionInfo("t", int(clock.unix_ms()), "0"), options, clock)
+    recorder.record(Event(RequestId("new"), EventKind.REQUESTED, clock.unix_ms()))
     assert recorder.flush()
     return recorder
 
@@ -57,13 +66,45 @@ def test_code_expires_before_counts(path: Path, clock: FakeClock) -> None:
 
 
 def test_the_recorder_expires_by_itself(path: Path, clock: FakeClock) -> None:
-    _fill(path, clock, [100]).close()
-    options = TelemetryOptions(retention_days=30)
-    recorder = Recorder(path, SessionInfo("t", 0, "0"), options, clock)
-    recorder.record(Event(RequestId("new"), EventKind.REQUESTED, clock.unix_ms()))
+    _fill(path, clock, [100, 2]).close()
+    _record_one(path, clock, TelemetryOptions(retention_days=30)).close()
+    assert _counts(path) == (2, 1, 1)
+
+
+def test_a_clock_that_is_ahead_once_deletes_nothing(path: Path, clock: FakeClock) -> None:
+    _fill(path, clock, [2, 1]).close()
+    clock.ahead_ms = 400 * _DAY_MS
+    recorder = _record_one(path, clock, TelemetryOptions())
+    assert _counts(path) == (3, 2, 2)
+    # Set right, it is believed with the next day, though the server was not started again.
+    clock.ahead_ms = 0.0
+    clock.wait(35 * 86_400)
+    recorder.record(Event(RequestId("later"), EventKind.REQUESTED, clock.unix_ms()))
     assert recorder.flush()
     recorder.close()
-    assert _counts(path) == (1, 0, 0)
+    assert _counts(path) == (4, 2, 0)
+
+
+def test_after_a_long_pause_a_day_of_use_is_waited_for(path: Path, clock: FakeClock) -> None:
+    _fill(path, clock, [1]).close()
+    clock.wait(400 * 86_400)
+    recorder = _record_one(path, clock, TelemetryOptions())
+    assert _counts(path) == (2, 1, 1)
+    clock.wait(1.5 * 86_400)
+    recorder.record(Event(RequestId("next day"), EventKind.REQUESTED, clock.unix_ms()))
+    assert recorder.flush()
+    recorder.close()
+    assert _counts(path) == (2, 0, 0)
+
+
+def test_damaged_files_expire_as_code_does(path: Path, clock: FakeClock) -> None:
+    for name, days_ago in (("old", 31), ("old-wal", 31), ("new", 29)):
+        file = path.with_name(f"telemetry.db.damaged-{name}")
+        file.write_bytes(b"there may be code in it")
+        at_s = (clock.unix_ms() - days_ago * _DAY_MS) / 1000.0
+        os.utime(file, (at_s, at_s))
+    _record_one(path, clock, TelemetryOptions(code_retention_days=30)).close()
+    assert [file.name for file in path.parent.glob("*damaged*")] == ["telemetry.db.damaged-new"]
 
 
 def test_purge_leaves_nothing_in_the_files(path: Path, clock: FakeClock) -> None:
@@ -93,9 +134,15 @@ def test_purge_while_a_server_is_running(path: Path, clock: FakeClock) -> None:
 
 
 def test_purge_of_the_older_part_or_of_code(path: Path, clock: FakeClock) -> None:
+    session = SessionInfo("long over", int(clock.unix_ms() - 100 * _DAY_MS), "0")
+    with closing(connect_writing(path, clock.unix_ms())) as db:
+        Writer(db, session).write([])
     _fill(path, clock, [100, 1]).close()
     assert purge(path, clock.unix_ms(), before_ms=clock.unix_ms() - 30 * _DAY_MS) == Purged(1, 1)
     assert _counts(path) == (1, 1, 1)
+    with reading(path, 0.0) as db:
+        assert db is not None
+        assert [uid for (uid,) in db.execute("SELECT uid FROM sessions")] == ["s"]
     assert purge(path, clock.unix_ms(), only_code=True) == Purged(0, 1)
     assert _counts(path) == (1, 1, 0)
 

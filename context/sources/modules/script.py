@@ -141,18 +141,19 @@ class ScriptModules:
         text = _COMMENT.sub(lambda match: match[1] or "", self._read(path) or "")
         try:
             value: object = json.loads(_TRAILING_COMMA.sub(r"\1", text))
-        except ValueError:
+        except (ValueError, RecursionError):
             return {}
         return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _texts(value: object) -> Iterator[str]:
-    """Every text in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for inner in cast("dict[str, object]", value).values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in cast("list[object]", value):
-            yield from _texts(inner)
+    """Every text in a JSON value, which may be nested deeper than functions may call each other."""
+    waiting = [value]
+    while waiting:
+        inner = waiting.pop()
+        if isinstance(inner, str):
+            yield inner
+        elif isinstance(inner, dict):
+            waiting += reversed(cast("dict[str, object]", inner).values())
+        elif isinstance(inner, list):
+            waiting += reversed(cast("list[object]", inner))

@@ -263,6 +263,26 @@ def test_a_folder_that_cannot_be_written_to(store: ModelStore, file: Path) -> No
     assert "FIMBLE_HOME" in caught.value.mend
 
 
+@pytest.mark.parametrize("full", [False, True])
+def test_a_sound_model_is_used_where_no_record_can_be_written(store: ModelStore, file: Path, *, full: bool) -> None:
+    store.import_file(file)
+    os.utime(store.resolve("tiny"), ns=(0, 5))
+    (store.folder / "tiny.json.new").mkdir()  # as in a folder that is only to be read, for root too
+    assert store.check("tiny", full=full).mtime_ns == 5
+    assert store.resolve("tiny").exists()
+    _damage(store.resolve("tiny"), keep_time=False)
+    with pytest.raises(ModelCorruptError):
+        store.resolve("tiny")
+
+
+def test_import_says_that_its_record_cannot_be_written(store: ModelStore, file: Path) -> None:
+    (store.folder / "tiny.json.new").mkdir(parents=True)
+    with pytest.raises(InputError, match="cannot be written to"):
+        store.import_file(file)
+    assert store.ids() == ()
+    assert list(store.folder.joinpath(".partial").iterdir()) == []
+
+
 def test_other_files_in_the_folder_are_not_models(store: ModelStore, file: Path) -> None:
     store.import_file(file)
     for name in ("README.gguf.txt", "Not An Id.gguf", "notes.json"):

@@ -1,9 +1,11 @@
-"""Indexes as a crash may leave them: whole but for one page."""
+"""Indexes as a crash may leave them, whole but for one page, and as another program may hold them."""
 
 from __future__ import annotations
 
+import contextlib
 import random
-from collections.abc import Iterator
+import sqlite3
+from collections.abc import Generator, Iterator
 from pathlib import Path
 
 _PAGE_BYTES = 4096
@@ -19,3 +21,12 @@ def damaged_pages(path: Path) -> Iterator[int]:
                 part.unlink()
             path.write_bytes(whole[:start] + content() + whole[start + _PAGE_BYTES :])
             yield start // _PAGE_BYTES
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Generator[None]:
+    """While it lasts, nobody else can open the index."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        db.execute("BEGIN EXCLUSIVE")
+        yield

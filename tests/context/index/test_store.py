@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from tests.context.index.damage import damaged_pages
+from tests.context.index.damage import damaged_pages, locked
 
 from fimble.context.index.entries import entry_of, words_of_code
 from fimble.context.index.files import Stamp
-from fimble.context.index.store import DamagedIndexError, IndexStore, Place, index_path
+from fimble.context.index.store import BusyIndexError, DamagedIndexError, IndexStore, Place, index_path
 from fimble.context.index.workspace import code_language
 
 
@@ -172,10 +172,21 @@ def test_a_busy_index_is_not_damaged(tmp_path: Path, monkeypatch: pytest.MonkeyP
     put(store, a="def f(): ...\n")
     other = sqlite3.connect(path)
     other.execute("BEGIN IMMEDIATE")
-    with pytest.raises(sqlite3.OperationalError, match="locked"):
+    with pytest.raises(BusyIndexError, match="locked"):
         put(store, b="def g(): ...\n")
     other.close()
     assert store.places_of("f")
+
+
+def test_an_index_that_is_busy_at_opening_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("fimble.context.index.store._BUSY_S", 0.01)
+    path = tmp_path / "i.sqlite3"
+    store = IndexStore(path)
+    put(store, a="def f(): ...\n")
+    store.close()
+    with locked(path), pytest.raises(BusyIndexError, match="locked"):
+        IndexStore(path)
+    assert IndexStore(path).places_of("f")
 
 
 def test_an_index_of_another_version_is_made_anew(tmp_path: Path) -> None:

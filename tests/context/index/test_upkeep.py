@@ -23,7 +23,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from fimble.context.index import upkeep as upkeep_module
 from fimble.context.index.files import scan
 from fimble.context.index.refresh import refresh
-from fimble.context.index.store import DamagedIndexError, IndexStore
+from fimble.context.index.store import BusyIndexError, DamagedIndexError, IndexStore
 from fimble.context.index.upkeep import Upkeep
 from fimble.context.index.watch import Watcher
 from fimble.context.index.workspace import Workspace
@@ -239,18 +239,22 @@ def test_indexing_that_failed_is_done_with_the_next_change(
     eventually_fresh(root, store, workspace)
 
 
-def test_who_finds_an_index_damaged_has_it_made_whole(
-    watched: tuple[Path, IndexStore, Workspace, Upkeep], monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("step", "trouble"), [("refresh_files", DamagedIndexError), ("IndexStore", BusyIndexError)])
+def test_who_cannot_write_to_an_index_has_it_made_whole(
+    watched: tuple[Path, IndexStore, Workspace, Upkeep],
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    trouble: type[Exception],
 ) -> None:
     root, store, workspace, upkeep = watched
     for number in range(60):
         (root / f"m{number}.py").write_text(f"def f{number}(): ...\n")
     upkeep._take(None)
 
-    def meet_damage(*_: object) -> None:
-        raise DamagedIndexError
+    def meet_trouble(*_: object) -> None:
+        raise trouble
 
-    monkeypatch.setattr(upkeep_module, "refresh_files", meet_damage)
+    monkeypatch.setattr(upkeep_module, step, meet_trouble)
     (root / "m3.py").write_text("def g(): ...\n")
     upkeep._take(frozenset({"m3.py"}))
     eventually_fresh(root, store, workspace)

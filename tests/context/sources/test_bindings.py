@@ -86,6 +86,12 @@ def test_what_a_variant_holds_is_told_from_the_variant() -> None:
     assert last_bindings("rust", "match x { Stmt::If(node) => ")["node"].is_payload
 
 
+def test_names_that_share_a_type_all_have_it() -> None:
+    text = "func (s *Server) f(a, b Foo, c Bar, d, e, g ...*pkg.T) {\n var h, i Baz\n"
+    one, two = {"a": "Foo", "b": "Foo", "c": "Bar", "h": "Baz", "i": "Baz"}, dict.fromkeys("deg", "...*pkg.T")
+    test_bindings("go", text, {"s": "*Server", **one, **two})
+
+
 @pytest.mark.parametrize(("language", "text", "expected"), CASES, ids=[case[0] for case in CASES])
 def test_bindings(language: str, text: str, expected: dict[str, str]) -> None:
     found = last_bindings(language, text)

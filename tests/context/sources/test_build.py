@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Sequence
@@ -10,8 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.context.index.damage import locked
 
 from fimble.context.gather import gather
+from fimble.context.index.refresh import refresh
+from fimble.context.index.store import IndexStore, index_path
 from fimble.context.sources.activity import Activity
 from fimble.context.sources.background import BackgroundSource
 from fimble.context.sources.build import build_sources
@@ -165,9 +169,30 @@ async def test_a_small_workspace_is_followed(tmp_path: Path) -> None:
         sources.close()
 
 
-def _n_indexed(cache: Path) -> int:
-    from fimble.context.index.store import IndexStore
+async def test_an_index_that_another_process_holds_is_asked_for_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fimble.context.index.store._BUSY_S", 0.01)
+    monkeypatch.setattr("fimble.context.sources.build._TRY_AGAIN_S", 0.0)
+    root, cache = tmp_path / "w", tmp_path / "cache"
+    like = "def parse(text, ledger):\n    return ledger.book(text)\n" * 3
+    write(root, {"like.py": like, **{f"pad/m{number}.py": f"def pad{number}(): ...\n" for number in range(70)}})
+    index = index_path(cache, root)
+    with contextlib.closing(IndexStore(index)) as store:
+        refresh(root, store)
+    sources = build_sources(root, n_tokens=1024, cache=cache, keeps_index_up=False)
+    asked = request(root, "main.py", "def parse_all(texts, ledger):\n    ledger.book(texts)\n    $0\n")
+    try:
+        with locked(index):
+            await sources.settle(asked)
+            assert (await gather(asked, sources)).chunks == ()
+        await sources.settle(asked)
+        assert {chunk.path for chunk in (await gather(asked, sources)).chunks} == {"like.py"}
+    finally:
+        sources.close()
 
+
+def _n_indexed(cache: Path) -> int:
     paths = list(cache.rglob("*.sqlite3"))
     if not paths:
         return 0

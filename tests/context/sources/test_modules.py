@@ -93,3 +93,16 @@ def test_paths_of_a_tsconfig_that_are_no_list_are_none(tmp_path: Path, places: s
     modules = Modules(Workspace(tmp_path))
     assert [target.paths[0] for target in modules.targets("a.ts", Import("@/by_custom", "X"))] == ["src/by_custom.ts"]
     assert [target.paths[0] for target in modules.targets("a.ts", Import("~/other", "X"))] == ["lib/other.ts"]
+
+
+@pytest.mark.parametrize("opening", ["[", '{"a":'], ids=["lists", "objects"])
+def test_a_config_nested_however_deep_fails_nothing(tmp_path: Path, opening: str) -> None:
+    (tmp_path / "tsconfig.json").write_text('{"compilerOptions": {"paths": {"~/*": ["./*"]}}}')
+    (tmp_path / "other.ts").touch()
+    closing = "]" if opening == "[" else "}"
+    # At some depths it is read all the same; where that ends hangs on Python and on who asks.
+    for depth in (*range(700, 1_000, 5), 3_000, 50_000):
+        nested = opening * depth + '"./a.ts"' + closing * depth
+        (tmp_path / "package.json").write_text(f'{{"imports": {{"#a": {nested}}}}}')
+        modules = Modules(Workspace(tmp_path))
+        assert [target.paths[0] for target in modules.targets("b.ts", Import("~/other", "X"))] == ["other.ts"]
