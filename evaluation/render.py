@@ -182,10 +182,13 @@ def _difference_line(line: Comparison) -> str:
 
 def _cost(runs: Sequence[Run]) -> str:
     lines = [
-        "Every record is a cold start: a new file, nothing in the cache but by chance.",
+        "Cold starts only: a new file, nothing in the cache but by chance. fimble's two rows ask each record over one",
+        "cache, in turns, and whoever is second finds the prompt read; n counts the records that a row was asked",
+        "first, and the other numbers are of these. So fimble's two rows are of different records, and the peer's row",
+        "is of all that it was asked.",
         "",
-        "| set | | ms, median | ms, p90 | prompt tokens | tokens evaluated | tokens written |",
-        "|---" * 7 + "|",
+        "| set | | n | ms, median | ms, p90 | prompt tokens | tokens evaluated | tokens written |",
+        "|---" * 8 + "|",
     ]
     made = [(run.name, row) for run in runs for row in rows(run.results)]
     for backend, row in made:
@@ -193,7 +196,8 @@ def _cost(runs: Sequence[Run]) -> str:
             continue
         numbers = (row.wall_ms, row.n_prompt_tokens, row.n_evaluated_tokens, row.n_generated_tokens)
         median, *tokens = ("" if number is None else f"{number.value:.0f}" for number in numbers)
-        cells = [row.set_name, backend, median, f"{row.wall_ms_p90 or 0:.0f}", *tokens]
+        p90 = "" if row.wall_ms_p90 is None else f"{row.wall_ms_p90:.0f}"
+        cells = [row.set_name, backend, str(row.n_asked_first), median, p90, *tokens]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 

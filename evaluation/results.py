@@ -18,6 +18,8 @@ from typing import Any, cast
 from fimble.core.errors import FimbleError, InputError
 
 SCHEMA = "fimble-eval/1"
+# What a prompt that another arm has read before is read anew of: its last token, or the last two.
+_MOST_EVALUATED_AGAIN = 2
 _WANTED = "Give a file that `fimble eval --json` wrote."
 
 
@@ -27,7 +29,8 @@ class RecordResult:
 
     `total_ms` is what the completer says it took, `wall_ms` what the caller waited; `test_outcome` is passed, failed, a
     broken limit, or why nothing was run. `constraint_ms` of `writing_ms` went into judging syntax. `answer` is left out
-    of committed baselines: it often is the set's own text.
+    of committed baselines: it often is the set's own text. `asked_first` is False where another arm over the same cache
+    was asked for this record before: what the answer cost is then no cold start's.
     """
 
     set_name: str
@@ -49,6 +52,7 @@ class RecordResult:
     constraint_ms: float = 0.0
     n_refused_pieces: int = 0
     confidence: float | None = None
+    asked_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +231,14 @@ def without_answers(results: Sequence[RecordResult]) -> tuple[RecordResult, ...]
 
 
 def _result(value: dict[str, Any]) -> RecordResult:
-    fields: dict[str, Any] = {**value, "parts": tuple(value["parts"])}
+    fields: dict[str, Any] = {"asked_first": _seems_asked_first(value), **value, "parts": tuple(value["parts"])}
     return RecordResult(**fields)
+
+
+def _seems_asked_first(value: dict[str, Any]) -> bool:
+    """For files of before 2026-12, which do not say: their second arms found all of the prompt in the cache."""
+    n_prompt_tokens: int = value["n_prompt_tokens"]
+    return not 0 < n_prompt_tokens <= value["n_reused_tokens"] + _MOST_EVALUATED_AGAIN
 
 
 def _not_writable(path: Path, error: OSError) -> InputError:

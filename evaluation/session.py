@@ -155,7 +155,8 @@ async def run_arms(
     """Ask each record of every arm before the next record, and write the result files.
 
     Arms over one model process read a record's prompt once. Which arm begins changes from record to record: what is
-    written after reading from the cache may differ in a near tie from what is written after reading anew.
+    written after reading from the cache may differ in a near tie from what is written after reading anew. Each result
+    says whether its arm was the first, because only then its cost is a cold start's.
     Results so far are kept beside the files, so that the same command goes on where it was stopped. `keep` says what
     of the results goes into a file.
 
@@ -170,7 +171,9 @@ async def run_arms(
         for n_before, record in enumerate(one.records):
             for turn in range(len(arms)):
                 i = (n_before + turn) % len(arms)
-                results[i] += await run_records(one.name, [record], one.spec, openers[i], partials[i], on_result)
+                results[i] += await run_records(
+                    one.name, [record], one.spec, openers[i], partials[i], on_result, asked_first=turn == 0
+                )
     runs = tuple(
         Run(
             config=arm.config,

@@ -98,6 +98,7 @@ def test_each_record_is_asked_again_with_a_changed_option(tmp_path: Path, mine: 
         [f"{TRUE_MIDDLE})"] * 2,
     ]
     assert [run["config"]["options"]["completion"]["check_syntax"] for run in runs] == [True, False]
+    assert [[result["asked_first"] for result in run["results"]] for run in runs] == [[True, False], [False, True]]
     assert "against completion.check_syntax=false" in shown
     assert [line for line in shown.splitlines() if " em " in line and "+1.000" in line]
 
