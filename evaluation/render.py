@@ -72,6 +72,12 @@ _CAVEATS = """\
 - Records of one set share problems and files, so true intervals are somewhat wider than printed."""
 
 
+_CPU_WITHOUT_SERVERS = """\
+The CPU seconds of fimble are too few: this replay was made before processes that had ended by the time of reading were
+counted, and each trace's `fimble serve` (parsing, prompts, its indexing) had. They are those of the model process and
+of typing alone. The peer's server runs all the while and is counted in full."""
+
+
 def _made(runs: Sequence[Run]) -> str:
     machines = sorted({_machine(run) for run in runs})
     lines = [
@@ -212,6 +218,8 @@ def _replay(config: Mapping[str, Any], summaries: Sequence[ReplaySummary]) -> st
         "|---" * (len(summaries) + 1) + "|",
         *(f"| {name} | {' | '.join(cells)} |" for name, cells in summary_lines(summaries)),
     ]
+    if not all(summary.cpu_is_whole for summary in summaries):
+        lines += ["", _CPU_WITHOUT_SERVERS]
     return "\n".join(lines)
 
 
