@@ -65,6 +65,11 @@ described in [evaluation.md](evaluation.md)."""
 _CAVEATS = """\
 - The peer is llama.cpp's own server, driven as llama.vim drives it: sampled (top-k, top-p, infill), its first answer
   cut after 250 ms once a line is complete. That is what its user sees; it is not the best the model could do.
+- So the peer is not asked quite the same. fimble is told by the set whether the hole is one line (`completion.lines`),
+  has no time box here and may write 256 tokens. llama.vim has no such option: the peer is not told, stops at no line
+  end by itself, may write 128 tokens and is cut by the clock, often within a statement, sooner on a busy machine.
+  `em`, `pass_at_1`, `parse_ok` and the defects count that against it. `em_first_line`, and `em_qwen` of santacoder_fim,
+  which read one line of the answer, are the comparison without that advantage.
 - The peer's wheel uses AVX2 at most; llama-cpp-python may be compiled for the machine at hand. Milliseconds and CPU
   seconds of the two are therefore not only a matter of policy; tokens evaluated are.
 - The weights are instruct models at 4 bits. Published anchors are for base models at 16 bits and are not comparable
