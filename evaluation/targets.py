@@ -163,7 +163,7 @@ def _fimble(settings: Settings, home: Path) -> Subject:
 def _engine_opener(settings: Settings) -> OpenCompleter:
     @contextlib.asynccontextmanager
     async def open_engine(workspace: Path) -> AsyncGenerator[Completer]:
-        engine = build_engine(settings, workspace=workspace)
+        engine = build_engine(settings, workspace=workspace, is_patient=True)
         try:
             await engine.ready()
             yield engine
