@@ -101,8 +101,8 @@ def save_run(run: Run, path: Path) -> None:
     fields = _as_json(run)
     results = fields.pop("results")
     head = json.dumps({"schema": SCHEMA, **fields}, indent=1, ensure_ascii=False)
-    # One result a line, so that a changed record is one changed line.
-    lines = ",\n".join(json.dumps(result, ensure_ascii=False) for result in results)
+    # One result a line, so that a changed record is one changed line. In ASCII: UTF-8 has no bytes for half a pair.
+    lines = ",\n".join(json.dumps(result) for result in results)
     write_atomically(path, head.removesuffix("\n}") + ',\n "results": [\n' + lines + "\n ]\n}\n")
 
 
@@ -184,7 +184,7 @@ class Partial:
         """
         self.results[result.set_name, result.record_id] = result
         if self._path is not None:
-            line = json.dumps(_as_json(result), ensure_ascii=False)
+            line = json.dumps(_as_json(result))
             try:
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
@@ -200,16 +200,16 @@ class Partial:
             self._path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text("utf-8").splitlines(keepends=True)
-        if not lines or lines[0].rstrip("\n") != self._header:
+        header, *lines = path.read_text("utf-8").split("\n")  # not splitlines, which knows ends that stand in texts
+        if header != self._header:
             return  # another configuration's: begun anew
         # A last line without its end was being written when the run was stopped: cut it, or the next would join it.
-        whole = [line for line in lines if line.endswith("\n")]
-        for line in whole[1:]:
+        *whole, rest = lines or [""]
+        for line in whole:
             result = _result(json.loads(line))
             self.results[result.set_name, result.record_id] = result
-        if len(whole) != len(lines):
-            write_atomically(path, "".join(whole))
+        if rest:
+            write_atomically(path, "\n".join((header, *whole, "")))
 
 
 def joined(runs: Sequence[Run]) -> list[Run]:

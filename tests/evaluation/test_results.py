@@ -16,6 +16,7 @@ from fimble.evaluation.plots import show_or_not
 from fimble.evaluation.render import benchmarks_page
 from fimble.evaluation.report import show_comparison, show_rows
 from fimble.evaluation.results import (
+    Partial,
     RecordResult,
     Run,
     SetInfo,
@@ -66,6 +67,22 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     # One line a record, so that a changed baseline reads well.
     assert sum('"record_id"' in line for line in path.read_text("utf-8").splitlines()) == 2
     assert [left.name for left in path.parent.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("strange", ["\u2028", "\u2029", "\x85", "\x0c", "\r", "\ud83d"])
+def test_any_answer_is_kept_and_read_back(tmp_path: Path, strange: str) -> None:
+    """What Python takes for a line end, and half a surrogate pair, which UTF-8 has no bytes for."""
+    made = [result("a", 1.0, answer=f"x = '{strange}'"), result("b", 0.0)]
+    partial, path = tmp_path / "p.jsonl", tmp_path / "run.json"
+    keeping = Partial(partial, {})
+    for one in made:
+        keeping.add(one)
+    with partial.open("a") as file:
+        file.write('{"set_name": "mi')
+    for _ in range(2):
+        assert list(Partial(partial, {}).results.values()) == made
+    save_run(run(*made), path)
+    assert load_run(path).results == tuple(made)
 
 
 def test_baselines_hold_no_answers() -> None:
