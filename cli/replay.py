@@ -60,10 +60,12 @@ def replay(
     from fimble.evaluation.replay import TraceReplay, replay_trace
     from fimble.evaluation.replay_summary import save_replay, show_summaries, summarise
     from fimble.evaluation.report import open_console
-    from fimble.evaluation.targets import counting_cpu, open_subject
+    from fimble.evaluation.targets import counting_cpu, open_subject, require_comparable
     from fimble.evaluation.traces import read_traces
 
     settings = settings_for(model_id)
+    for backend in backends:
+        require_comparable(backend, settings)
     traces = sample(read_traces(traces_path), limit=limit, seed=seed)
     config: dict[str, Any] = {
         "traces": [trace.id for trace in traces],

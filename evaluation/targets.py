@@ -19,6 +19,7 @@ from typing import Literal
 
 import psutil
 
+from fimble.core.errors import InputError
 from fimble.core.paths import Paths
 from fimble.engine.settings import Settings, user_paths
 from fimble.engine.wiring import build_engine
@@ -48,6 +49,20 @@ class Subject:
     cache: Path | None = None
 
 
+def require_comparable(backend: BackendName, settings: Settings) -> None:
+    """Refuse the peer where it would be asked of another model than its results say.
+
+    Raises:
+        InputError: an adapter is configured, which the peer does not load.
+    """
+    if backend == "llama-server" and settings.config.model.adapter:
+        raise InputError(
+            f"The peer llama-server cannot load the adapter {settings.config.model.adapter}: its results would be those"
+            " of the model alone.",
+            mend="Unset model.adapter (FIMBLE_MODEL_ADAPTER), or leave the peer out: --backend fimble.",
+        )
+
+
 @contextlib.asynccontextmanager
 async def open_subject(
     backend: BackendName, settings: Settings, find_model: Callable[[], Path]
@@ -56,7 +71,9 @@ async def open_subject(
 
     Raises:
         FimbleError: the weights, the process that runs them, or the peer's package are missing or broken.
+        InputError: as `require_comparable`.
     """
+    require_comparable(backend, settings)
     if backend == "llama-server":
         model = settings.config.model
         n_threads = model.n_threads or n_usable_cores()

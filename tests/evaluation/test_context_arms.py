@@ -20,7 +20,7 @@ from fimble.engine.complete import Engine
 from fimble.engine.settings import load_settings
 from fimble.engine.wiring import build_engine
 from fimble.evaluation.answers import Completer
-from fimble.evaluation.context_arms import ContextArm, with_context
+from fimble.evaluation.context_arms import ContextArm, files_digest, with_context
 from fimble.evaluation.fim import prepare, run_records
 from fimble.evaluation.records import CrossFile, Record
 from fimble.evaluation.results import Partial
@@ -143,6 +143,20 @@ async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_i
 def test_a_repository_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="owner/name"):
         with_context(Seen().subject, "repository", [RECORD], tmp_path)
+
+
+def test_repositories_with_other_files_are_told_apart(tmp_path: Path) -> None:
+    root = tmp_path / "owner__name"
+    (root / ".git").mkdir(parents=True)
+    (root / "a.py").write_text("x")
+    first = files_digest([RECORD, RECORD], tmp_path)
+    (root / ".git" / "index").write_text("not copied")
+    (tmp_path / "other__name").mkdir()
+    assert files_digest([RECORD], tmp_path) == first
+    (root / "a.py").write_text("xy")
+    second = files_digest([RECORD], tmp_path)
+    (root / "b.py").touch()
+    assert len({first, second, files_digest([RECORD], tmp_path)}) == 3
 
 
 async def test_a_peer_cannot_be_shown_other_files() -> None:
