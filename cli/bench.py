@@ -166,8 +166,9 @@ def _show_syntax_costs(table_name: str) -> None:
 
 
 def _opener(name: BackendName, settings: Settings) -> Callable[[], AbstractAsyncContextManager[Subject]]:
-    from fimble.evaluation.targets import open_subject
+    from fimble.evaluation.targets import open_subject, require_comparable
 
+    require_comparable(name, settings)
     return functools.partial(open_subject, name, settings, model_finder(settings))
 
 

@@ -91,6 +91,8 @@ def eval_command(
         raise click.UsageError("--typed asks about states that no record describes: not with this --context.")
     if beside and backend != "fimble":
         raise click.UsageError("--beside changes options of fimble: not with this --backend.")
+    if lines and backend != "fimble":
+        raise click.UsageError("--lines is an option of fimble: not with this --backend.")
     variants = [settings_for(model_id)]
     if beside:
         changed = changed_options(beside)
@@ -103,7 +105,7 @@ def eval_command(
     records = [record for one in chosen for record in one.records]
 
     def arm(settings: Settings, subject: Subject, path: Path | None) -> Arm:
-        config = run_config(selections, chosen, backend, settings, weights_name(settings), context)
+        config = run_config(selections, chosen, backend, settings, weights_name(settings), context, repositories)
         shown = with_context(subject, context, records, repositories)
         return Arm({**config, "typed": True}, as_typed(shown), path) if typed else Arm(config, shown, path)
 
@@ -169,15 +171,28 @@ def model_finder(settings: Settings) -> Callable[[], Path]:
 
 
 def weights_name(settings: Settings) -> str:
-    """File name and size of the weights, so that results of different files are never taken for the same.
+    """File name, checksum (where one is on record) and size of the weights, behind name and checksum of the adapter.
+
+    So that results of different files are never taken for the same.
 
     Raises:
-        ModelError: the weights are not on this machine, or are damaged.
+        ModelError: the weights or the adapter are not on this machine, are damaged, or do not belong together.
     """
-    if settings.config.model.id.startswith("scripted:"):
-        return settings.config.model.id
+    from fimble.backend.catalog.adapters import AdapterStore
+    from fimble.backend.catalog.catalog import is_model_id, load_catalog
+    from fimble.backend.catalog.store import ModelStore
+    from fimble.backend.catalog.verify import sha256_of
+
+    model, models = settings.config.model, settings.paths.models
+    if model.id.startswith("scripted:"):
+        return model.id
     path = model_finder(settings)()
-    return f"{path.name}:{os.path.getsize(path)}"
+    record = ModelStore(models, load_catalog()).find(model.id) if is_model_id(model.id) else None
+    parts = [path.name, *([record.sha256] if record else []), str(os.path.getsize(path))]
+    if model.adapter:
+        adapter = AdapterStore(models).resolve(model.adapter, base_sha256=record.sha256 if record else None)
+        parts = [adapter.name, sha256_of(adapter), *parts]
+    return ":".join(parts)
 
 
 @contextlib.contextmanager

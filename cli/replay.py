@@ -60,10 +60,12 @@ def replay(
     from fimble.evaluation.replay import TraceReplay, replay_trace
     from fimble.evaluation.replay_summary import save_replay, show_summaries, summarise
     from fimble.evaluation.report import open_console
-    from fimble.evaluation.targets import cpu_seconds, open_subject
+    from fimble.evaluation.targets import counting_cpu, open_subject, require_comparable
     from fimble.evaluation.traces import read_traces
 
     settings = settings_for(model_id)
+    for backend in backends:
+        require_comparable(backend, settings)
     traces = sample(read_traces(traces_path), limit=limit, seed=seed)
     config: dict[str, Any] = {
         "traces": [trace.id for trace in traces],
@@ -82,11 +84,12 @@ def replay(
         typed: list[TraceReplay] = []
         with _other_work(busy_cores, indexing) as load_cpu_s:
             async with open_subject(backend, settings, model_finder(settings)) as subject:
-                before_s = cpu_seconds() - load_cpu_s()
-                for trace in traces:
-                    typed.append(await replay_trace(trace, subject.replay, realtime=realtime))
-                    advance(f"{backend}: {trace.id[:40]}")
-                return typed, cpu_seconds() - load_cpu_s() - before_s
+                before_s = load_cpu_s()
+                with counting_cpu() as cpu_s:
+                    for trace in traces:
+                        typed.append(await replay_trace(trace, subject.replay, realtime=realtime))
+                        advance(f"{backend}: {trace.id[:40]}")
+                    return typed, cpu_s() - (load_cpu_s() - before_s)
 
     replays: dict[str, list[TraceReplay]] = {}
     summaries = []

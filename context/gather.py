@@ -19,12 +19,12 @@ TIME_LIMIT_MS = 25.0
 
 
 async def gather(
-    request: CompletionRequest, sources: Sequence[ContextSource] = (), *, time_limit_ms: float = TIME_LIMIT_MS
+    request: CompletionRequest, sources: Sequence[ContextSource] = (), *, time_limit_ms: float | None = TIME_LIMIT_MS
 ) -> Context:
     """What the model might see for `request`, line ends as they are in the file.
 
-    Sources run together, each for at most `time_limit_ms`; one that fails or is late is logged and left out. A source
-    that computes instead of awaiting must do so in a thread, or it holds up everyone.
+    Sources run together, each for at most `time_limit_ms`, if it is given; one that fails or is late is logged and left
+    out. A source that computes instead of awaiting must do so in a thread, or it holds up everyone.
     """
     document = request.document
     prefix, suffix = split_at(document.text, request.cursor)
@@ -57,12 +57,12 @@ def path_of_uri(uri: str) -> str:
     return f"//{parts.netloc}{path}" if parts.netloc not in ("", "localhost") else path
 
 
-async def _collect(source: ContextSource, request: CompletionRequest, time_limit_ms: float) -> Sequence[Chunk]:
+async def _collect(source: ContextSource, request: CompletionRequest, time_limit_ms: float | None) -> Sequence[Chunk]:
     try:
-        async with asyncio.timeout(time_limit_ms / 1000.0):
+        async with asyncio.timeout(None if time_limit_ms is None else time_limit_ms / 1000.0):
             return await source.collect(request)
     except TimeoutError:
-        _log.info("context source %s was not ready within %.0f ms", source.name, time_limit_ms)
+        _log.info("context source %s was not ready within %s ms", source.name, time_limit_ms)
     except Exception:
         _log.exception("context source %s failed", source.name)
     return ()

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 from typing import Protocol
 
-from fimble.context.gather import gather
+from fimble.context.gather import TIME_LIMIT_MS, gather
 from fimble.context.prompt.fim import choose_family
 from fimble.core.config import Config
 from fimble.core.errors import BackendError, FimbleError, InputError, ModelError
@@ -86,9 +86,12 @@ class Engine:
         clock: Clock,
         workspace: WorkspaceSources | None = None,
         grammars: UserGrammars | None = None,
+        *,
+        is_patient: bool = False,
     ) -> None:
         """Use `wiring.build_engine` to get one with real parts."""
         self._workspace = workspace
+        self._is_patient = is_patient
         self._config = config
         self._backend = backend
         self._prompting = Prompting(backend, config, grammars or UserGrammars(None))
@@ -278,12 +281,13 @@ class Engine:
         if self._workspace and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.
             with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(_SETTLE_S):
+                async with asyncio.timeout(None if self._is_patient else _SETTLE_S):
                     await self._workspace.settle(asked)
+        chunks_in_time = gather(asked, self._sources, time_limit_ms=None if self._is_patient else TIME_LIMIT_MS)
         if not self._workspace or not self._config.completion.known_names:
-            return await gather(asked, self._sources)
+            return await chunks_in_time
         # One thread looks for all of them. The names are needed now; late chunks are those of the key before.
-        names, context = await asyncio.gather(self._workspace.names(asked), gather(asked, self._sources))
+        names, context = await asyncio.gather(self._workspace.names(asked), chunks_in_time)
         return dataclasses.replace(context, names=names)
 
     def _known(self, request: CompletionRequest, route: Route) -> tuple[Answer, str] | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Generator, Sequence
@@ -54,32 +53,32 @@ def _make(index: Path, root: Path) -> None:
 def always_indexing(root: Path) -> Generator[Callable[[], float]]:
     """While it lasts, `root` is indexed from nothing, by the process that a server starts, again and again.
 
-    Gives a function that says how many CPU seconds the process of the moment has used.
+    Gives a function that says how many CPU seconds the processes that were at it have used so far.
 
     Raises:
         InputError: on leaving: `root` could not be indexed.
     """
     ended = threading.Event()
-    process: subprocess.Popen[bytes] | None = None
+    ended_s = 0.0
+    current: psutil.Process | None = None
     failed = False
 
     def index_again() -> None:
-        nonlocal process, failed
+        nonlocal ended_s, current, failed
         while not (failed or ended.is_set()):
             with tempfile.TemporaryDirectory(prefix="fimble-indexing-") as folder:
                 process = start_worker(root, Path(folder) / "index.sqlite3")
-                while process.poll() is None and not ended.wait(_LOOK_AGAIN_S):
+                current = psutil.Process(process.pid)
+                # Once it is polled, its CPU seconds are gone.
+                while current.status() != psutil.STATUS_ZOMBIE and not ended.wait(_LOOK_AGAIN_S):
                     pass
+                ended_s, current = ended_s + _cpu_s(current), None
                 failed = bool(process.poll())
                 process.kill()
                 process.wait()
 
     def cpu_s() -> float:
-        if process:
-            with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
-                times = psutil.Process(process.pid).cpu_times()
-                return times.user + times.system
-        return 0.0
+        return ended_s + (_cpu_s(current) if current else 0.0)
 
     thread = threading.Thread(target=index_again, name="indexing", daemon=True)
     thread.start()
@@ -90,3 +89,10 @@ def always_indexing(root: Path) -> Generator[Callable[[], float]]:
         thread.join()
     if failed:
         raise InputError(f"The code in {root} could not be indexed.", mend=f"Try `fimble index {root}`.")
+
+
+def _cpu_s(process: psutil.Process) -> float:
+    with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
+        times = process.cpu_times()
+        return times.user + times.system
+    return 0.0

@@ -29,12 +29,14 @@ def build_engine(
     workspace: Path | None = None,
     sink: EventSink | None = None,
     in_editor: bool = False,
+    is_patient: bool = False,
 ) -> Engine:
     """An engine for `settings`; `backend` replaces the configured model, `sink` takes events (none are kept without).
 
     `workspace` is the folder whose other files may be shown to the model; without it only the text itself is.
     `in_editor` says that somebody works there: the workspace is watched, its index kept up in the cache folder, and
     what is open and was edited counts. Else an index that an editor or `fimble index` left there is used as it is.
+    `is_patient` has a request made by hand wait for all that the sources find, however long: for an evaluation.
 
     Nothing is loaded or started yet: a missing model shows with the first request, or with `Engine.ready`.
     """
@@ -44,6 +46,7 @@ def build_engine(
         cache=settings.paths.cache,
         keeps_index_up=in_editor,
         activity=Activity() if in_editor else None,
+        is_patient=is_patient,
     )
     return Engine(
         settings.config,
@@ -53,6 +56,7 @@ def build_engine(
         SystemClock(),
         sources,
         UserGrammars(workspace),
+        is_patient=is_patient,
     )
 
 

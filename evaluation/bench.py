@@ -21,7 +21,7 @@ from fimble.evaluation.replay import TraceReplay, replay_trace
 from fimble.evaluation.replay_summary import ReplaySummary, save_replay, summarise
 from fimble.evaluation.results import RecordResult, Run, load_run, without_answers
 from fimble.evaluation.session import Arm, SelectedSet, Selection, finished_run, run_arms, run_config, select
-from fimble.evaluation.targets import BackendName, Subject, cpu_seconds
+from fimble.evaluation.targets import BackendName, Subject, counting_cpu
 from fimble.evaluation.traces import Trace, read_traces
 
 DATA_VARIABLE = "FIMBLE_DATA"
@@ -197,11 +197,11 @@ async def replay_backends(
     for name, open_it in subjects:
         replays[name] = []
         async with open_it() as subject:
-            before_s = cpu_seconds()
-            for trace in traces:
-                replays[name].append(await replay_trace(trace, subject.replay, realtime=False))
-                on_trace(f"{name}: {trace.id}")
-            summaries.append(summarise(name, replays[name], cpu_seconds() - before_s))
+            with counting_cpu() as cpu_s:
+                for trace in traces:
+                    replays[name].append(await replay_trace(trace, subject.replay, realtime=False))
+                    on_trace(f"{name}: {trace.id}")
+                summaries.append(summarise(name, replays[name], cpu_s()))
     config: dict[str, Any] = {
         "traces": [trace.id for trace in traces],
         "realtime": False,

@@ -294,19 +294,23 @@ def _attend(child: int, step: _Json, limits: _Json, in_w: int, outputs: dict[int
 def _limit_broken(deadline: float, limits: _Json) -> str | None:
     if time.monotonic() > deadline:
         return "time"
-    n_processes, rss_bytes = 0, 0
+    n_processes, n_kib = 0, 0
     for name in os.listdir("/proc"):
         if name.isdigit() and name != "1":
             try:
-                with open(f"/proc/{name}/statm", encoding="ascii") as file:
-                    _, resident, shared = file.read().split()[:3]
-                rss_bytes += (int(resident) - int(shared)) * resource.getpagesize()
+                n_kib += _touched_kib(name)
                 n_processes += 1
             except OSError:
                 continue  # it ended meanwhile
     if n_processes > limits["processes"]:
         return "processes"
-    return "memory" if rss_bytes > limits["memory_bytes"] else None
+    return "memory" if n_kib * 1024 > limits["memory_bytes"] else None
+
+
+def _touched_kib(pid: str) -> int:
+    """Memory that a process has touched: its own, and what it shares, for that is no file's either (MAP_SHARED)."""
+    with open(f"/proc/{pid}/status", encoding="utf-8", errors="replace") as file:
+        return sum(int(line.split()[1]) for line in file if line.startswith(("RssAnon:", "RssShmem:")))
 
 
 def _kill_all() -> None:
@@ -324,12 +328,14 @@ def _drop_everything(limits: _Json, *, is_root: bool) -> None:
     os.setsid()
     for name, value in (
         ("RLIMIT_DATA", limits["memory_bytes"]),
+        ("RLIMIT_AS", limits["address_bytes"]),
         ("RLIMIT_FSIZE", limits["file_bytes"]),
         ("RLIMIT_NPROC", limits["processes"]),
         ("RLIMIT_NOFILE", 256),
         ("RLIMIT_CORE", 0),
     ):
-        resource.setrlimit(getattr(resource, name), (value, value))
+        if value is not None:
+            resource.setrlimit(getattr(resource, name), (value, value))
     # The soft limit's signal, SIGXCPU, says why; a program that catches it meets the hard limit a second later.
     resource.setrlimit(resource.RLIMIT_CPU, (limits["cpu_s"], limits["cpu_s"] + 1))
     os.nice(5)

@@ -8,6 +8,8 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import glob
+import hashlib
+import os
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
@@ -25,7 +27,8 @@ from fimble.evaluation.targets import Subject
 
 # Of the lines of the shorter file.
 _TWIN_SHARE = 0.6
-_NO_SOURCES = shutil.ignore_patterns(".git", "node_modules")
+_NOT_COPIED = {".git", "node_modules"}
+_NO_SOURCES = shutil.ignore_patterns(*_NOT_COPIED)
 
 ContextArm = Literal["workspace", "none", "given", "repository"]
 
@@ -54,6 +57,25 @@ def with_context(subject: Subject, arm: ContextArm, records: Sequence[Record], r
         return openers[arm](subject.completers(lines))
 
     return dataclasses.replace(subject, completers=completers)
+
+
+def files_digest(records: Sequence[Record], repositories: Path | None) -> str:
+    """Short name of what files, of what size, the records' repositories hold: others are not taken for the same.
+
+    Raises:
+        InputError: a record's repository is not there.
+    """
+    digest = hashlib.sha256()
+    for root in sorted({_repository_of(record, repositories) for record in records}):
+        for folder, names, files in os.walk(root):
+            names[:] = sorted(set(names) - _NOT_COPIED)
+            for path in (Path(folder, name) for name in sorted(files)):
+                digest.update(
+                    f"{root.name}/{path.relative_to(root).as_posix()}\0{path.lstat().st_size}\0".encode(
+                        "utf-8", "surrogateescape"
+                    )
+                )
+    return digest.hexdigest()[:12]
 
 
 class Given:

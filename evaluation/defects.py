@@ -45,7 +45,9 @@ def defect_scores(record: Record, answer: Answer) -> Mapping[str, float]:
             scores["adds_error"] = float(added)
     true_document = record.prefix + record.middle + record.suffix
     if _compiles(record.language, true_document):
-        scores["adds_error_compiler"] = float(_compiles(record.language, answer.document) is False)
+        compiles = _compiles(record.language, answer.document)
+        if compiles is not None:
+            scores["adds_error_compiler"] = float(not compiles)
     return scores
 
 
@@ -94,7 +96,7 @@ def _doubles_bracket(prefix: str, completion: str, suffix: str) -> bool:
 
 
 def _compiles(language: str, text: str) -> bool | None:
-    """What the language's own parser says; None where there is none on this machine."""
+    """What the language's own parser says; None where there is none on this machine, or it takes too long."""
     if language == "python":
         return _compiles_in_python(text)
     program, *arguments = _PARSERS.get(language, ("",))
@@ -106,14 +108,17 @@ def _compiles(language: str, text: str) -> bool | None:
             source = Path(folder, "Source.java")
             source.write_bytes(text.encode("utf-8", "surrogatepass"))
             arguments = [*arguments, "-d", folder, str(source)]
-        done = subprocess.run(
-            [path, *arguments],
-            input=text.encode("utf-8", "surrogatepass"),
-            capture_output=True,
-            cwd=folder,
-            timeout=_CHECK_TIMEOUT_S,
-            check=False,
-        )
+        try:
+            done = subprocess.run(
+                [path, *arguments],
+                input=text.encode("utf-8", "surrogatepass"),
+                capture_output=True,
+                cwd=folder,
+                timeout=_CHECK_TIMEOUT_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return None
     return done.returncode == 0
 
 

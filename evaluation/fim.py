@@ -6,6 +6,7 @@ there: the file as it is with the hole, and the other files. Nothing of another 
 
 from __future__ import annotations
 
+import dataclasses
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -37,8 +38,12 @@ async def run_records(
     open_completer: OpenCompleter,
     partial: Partial,
     on_result: Callable[[RecordResult], None],
+    *,
+    asked_first: bool = True,
 ) -> list[RecordResult]:
     """Ask for and score every record that `partial` does not have yet; all results, in the records' order.
+
+    `asked_first` says whether nobody was asked for these records over the same cache before.
 
     Raises:
         FimbleError: the completer has no model, or its process fails. What was scored so far is in `partial`.
@@ -48,6 +53,7 @@ async def run_records(
         result = partial.results.get((set_name, record.id))
         if result is None:
             result = await _run_record(set_name, record, spec, open_completer)
+            result = dataclasses.replace(result, asked_first=asked_first)
             partial.add(result)
         results.append(result)
         on_result(result)

@@ -6,6 +6,7 @@ import functools
 import hashlib
 import os
 import platform
+import shutil
 import subprocess
 from importlib import metadata
 from pathlib import Path
@@ -13,7 +14,10 @@ from typing import Any
 
 import psutil
 
-_PACKAGES = ("fimble", "llama-cpp-python", "xllamacpp", "tree-sitter", "rapidfuzz", "numpy")
+_PACKAGES = ("fimble", "llama-cpp-python", "xllamacpp", "tree-sitter", "llguidance", "rapidfuzz", "numpy")
+_GRAMMARS = "tree-sitter-"
+# What runs tests, and what says whether a file compiles: scores that need one are left out where it is not.
+_PROGRAMS = ("g++", "gofmt", "java", "javac", "node", "rustfmt")
 
 
 def describe_machine() -> dict[str, Any]:
@@ -40,7 +44,13 @@ def versions() -> dict[str, str]:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
             continue
-    return found
+    names = {(one.name or "").lower().replace("_", "-"): one.version for one in metadata.distributions()}
+    return found | {name: names[name] for name in sorted(names) if name.startswith(_GRAMMARS)}
+
+
+def programs() -> list[str]:
+    """The compilers and runtimes that scoring uses and that are here."""
+    return [name for name in _PROGRAMS if shutil.which(name)]
 
 
 @functools.cache

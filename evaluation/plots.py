@@ -176,8 +176,8 @@ def _exact_match(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:
 
 
 def _waits(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:
-    waits = {name: [result.wall_ms for result in run.results] for name, run in runs.items()}
-    return _distribution(pyplot, waits, "ms per answer", folder / "latency.svg", log=True)
+    waits = {name: [result.wall_ms for result in run.results if result.asked_first] for name, run in runs.items()}
+    return _distribution(pyplot, waits, "ms per answer, of records asked first", folder / "latency.svg", log=True)
 
 
 def _distribution(pyplot: Any, values: Mapping[str, Sequence[float]], label: str, path: Path, *, log: bool) -> Path:

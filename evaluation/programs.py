@@ -14,18 +14,18 @@ import secrets
 import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from decimal import Decimal, InvalidOperation
+from dataclasses import dataclass
+from decimal import Decimal
 
 from fimble.evaluation.records import IoTest, Record
 from fimble.evaluation.sandbox import Limits, Step, StepResult
 
 _MIB = 1024 * 1024
-_LIMITS = Limits()
+_PYTHON_LIMITS = Limits(address_bytes=1024 * _MIB)
 # V8 and the JVM spread reserved memory and threads; the heap itself is bounded by the flags below.
-_NODE_LIMITS = replace(_LIMITS, memory_bytes=1024 * _MIB)
-_JVM_LIMITS = replace(_LIMITS, memory_bytes=2048 * _MIB, processes=96, wall_s=30.0, cpu_s=30)
-_CPP_LIMITS = replace(_LIMITS, memory_bytes=1024 * _MIB, wall_s=30.0, cpu_s=30)
+_NODE_LIMITS = Limits(memory_bytes=1024 * _MIB)
+_JVM_LIMITS = Limits(memory_bytes=2048 * _MIB, processes=96, wall_s=30.0, cpu_s=30)
+_CPP_LIMITS = Limits(memory_bytes=1024 * _MIB, address_bytes=2048 * _MIB, wall_s=30.0, cpu_s=30)
 _JVM_FLAGS = ("-Xmx256m", "-Xss64m", "-XX:+UseSerialGC", "-XX:-UsePerfData", "-XX:TieredStopAtLevel=1")
 
 
@@ -118,7 +118,7 @@ def _same_word(given: str, true: str) -> bool:
         return True
     try:
         return abs(Decimal(given) - Decimal(true)) <= _NUMBER_TOLERANCE
-    except InvalidOperation:
+    except ArithmeticError:  # no number, or one too large to reckon with
         return False
 
 
@@ -159,7 +159,7 @@ def _runtime(language: str, source: str) -> _Runtime | None:
     if language == "python":
         # The base interpreter, outside any venv: programs under test get the standard library only.
         interpreter = os.path.realpath(sys.executable)
-        return _Runtime("main.py", (), (interpreter, "-I", "main.py"), _LIMITS, (sys.base_prefix,))
+        return _Runtime("main.py", (), (interpreter, "-I", "main.py"), _PYTHON_LIMITS, (sys.base_prefix,))
     if language == "javascript" and (node := _program("node")):
         run = (node, "--max-old-space-size=256", "main.js")
         return _Runtime("main.js", (), run, _NODE_LIMITS, _folders_of(node))

@@ -30,7 +30,9 @@ class ReplaySummary:
     """What typing with one target was like. Latencies count from keystroke to answer, in ms.
 
     `p50_ms` ... are over every request that was served; `pause_p50_ms` ... over the pauses, where one that got no
-    answer counts as infinitely late (None when a percentile falls there).
+    answer counts as infinitely late (None when a percentile falls there). `cpu_is_whole` says that the CPU seconds hold
+    the work of processes that had ended by then, each trace's server first of all; in files of before 2026-12 they do
+    not.
     """
 
     target: str
@@ -54,6 +56,7 @@ class ReplaySummary:
     n_typed_chars: int
     n_saved_chars: int
     n_accepted: int
+    cpu_is_whole: bool = False
 
     @property
     def saved_share(self) -> float:
@@ -94,6 +97,7 @@ def summarise(target: str, replays: Sequence[TraceReplay], cpu_s: float | None) 
         n_typed_chars=sum(replay.n_typed_chars for replay in replays),
         n_saved_chars=sum(one.n_saved_chars for one in asked),
         n_accepted=sum(one.n_saved_chars > 0 for one in asked),
+        cpu_is_whole=True,
     )
 
 

@@ -48,6 +48,7 @@ def _show_set(set_name: str, rows: Sequence[Row], console: Console) -> None:
         if any(metric.name in row.metrics for row in rows):
             table.add_row(metric.name, *(interval(row.metrics.get(metric.name)) for row in rows))
     table.add_section()
+    table.add_row("asked first: cost is of these", *(str(row.n_asked_first) for row in rows))
     table.add_row("prompt tokens", *(_plain(row.n_prompt_tokens) for row in rows))
     table.add_row("evaluated tokens", *(_plain(row.n_evaluated_tokens) for row in rows))
     table.add_row("written tokens", *(_plain(row.n_generated_tokens) for row in rows))

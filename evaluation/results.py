@@ -18,6 +18,8 @@ from typing import Any, cast
 from fimble.core.errors import FimbleError, InputError
 
 SCHEMA = "fimble-eval/1"
+# What a prompt that another arm has read before is read anew of: its last token, or the last two.
+_MOST_EVALUATED_AGAIN = 2
 _WANTED = "Give a file that `fimble eval --json` wrote."
 
 
@@ -27,7 +29,8 @@ class RecordResult:
 
     `total_ms` is what the completer says it took, `wall_ms` what the caller waited; `test_outcome` is passed, failed, a
     broken limit, or why nothing was run. `constraint_ms` of `writing_ms` went into judging syntax. `answer` is left out
-    of committed baselines: it often is the set's own text.
+    of committed baselines: it often is the set's own text. `asked_first` is False where another arm over the same cache
+    was asked for this record before: what the answer cost is then no cold start's.
     """
 
     set_name: str
@@ -49,6 +52,7 @@ class RecordResult:
     constraint_ms: float = 0.0
     n_refused_pieces: int = 0
     confidence: float | None = None
+    asked_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,8 +101,8 @@ def save_run(run: Run, path: Path) -> None:
     fields = _as_json(run)
     results = fields.pop("results")
     head = json.dumps({"schema": SCHEMA, **fields}, indent=1, ensure_ascii=False)
-    # One result a line, so that a changed record is one changed line.
-    lines = ",\n".join(json.dumps(result, ensure_ascii=False) for result in results)
+    # One result a line, so that a changed record is one changed line. In ASCII: UTF-8 has no bytes for half a pair.
+    lines = ",\n".join(json.dumps(result) for result in results)
     write_atomically(path, head.removesuffix("\n}") + ',\n "results": [\n' + lines + "\n ]\n}\n")
 
 
@@ -180,7 +184,7 @@ class Partial:
         """
         self.results[result.set_name, result.record_id] = result
         if self._path is not None:
-            line = json.dumps(_as_json(result), ensure_ascii=False)
+            line = json.dumps(_as_json(result))
             try:
                 with self._path.open("a", encoding="utf-8") as file:
                     file.write(line + "\n")
@@ -196,16 +200,16 @@ class Partial:
             self._path.unlink(missing_ok=True)
 
     def _read(self, path: Path) -> None:
-        lines = path.read_text("utf-8").splitlines(keepends=True)
-        if not lines or lines[0].rstrip("\n") != self._header:
+        header, *lines = path.read_text("utf-8").split("\n")  # not splitlines, which knows ends that stand in texts
+        if header != self._header:
             return  # another configuration's: begun anew
         # A last line without its end was being written when the run was stopped: cut it, or the next would join it.
-        whole = [line for line in lines if line.endswith("\n")]
-        for line in whole[1:]:
+        *whole, rest = lines or [""]
+        for line in whole:
             result = _result(json.loads(line))
             self.results[result.set_name, result.record_id] = result
-        if len(whole) != len(lines):
-            write_atomically(path, "".join(whole))
+        if rest:
+            write_atomically(path, "\n".join((header, *whole, "")))
 
 
 def joined(runs: Sequence[Run]) -> list[Run]:
@@ -227,8 +231,14 @@ def without_answers(results: Sequence[RecordResult]) -> tuple[RecordResult, ...]
 
 
 def _result(value: dict[str, Any]) -> RecordResult:
-    fields: dict[str, Any] = {**value, "parts": tuple(value["parts"])}
+    fields: dict[str, Any] = {"asked_first": _seems_asked_first(value), **value, "parts": tuple(value["parts"])}
     return RecordResult(**fields)
+
+
+def _seems_asked_first(value: dict[str, Any]) -> bool:
+    """For files of before 2026-12, which do not say: their second arms found all of the prompt in the cache."""
+    n_prompt_tokens: int = value["n_prompt_tokens"]
+    return not 0 < n_prompt_tokens <= value["n_reused_tokens"] + _MOST_EVALUATED_AGAIN
 
 
 def _not_writable(path: Path, error: OSError) -> InputError:

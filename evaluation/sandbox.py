@@ -36,7 +36,11 @@ class SandboxUnavailableError(FimbleError):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one step may use. Breaking one kills the step and all it started."""
+    """What one step may use. Breaking one kills the step and all it started.
+
+    `memory_bytes` counts what is touched, shared or not, of all its processes; `address_bytes`, if any, bounds what one
+    of them may reserve.
+    """
 
     wall_s: float = 10.0
     cpu_s: int = 10
@@ -45,6 +49,7 @@ class Limits:
     folder_bytes: int = 64 * _MIB
     output_bytes: int = _MIB
     processes: int = 64
+    address_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,12 +15,12 @@ from typing import Any
 from fimble.core.errors import InputError
 from fimble.engine.settings import Settings
 from fimble.evaluation import machine
-from fimble.evaluation.context_arms import ContextArm
+from fimble.evaluation.context_arms import ContextArm, files_digest
 from fimble.evaluation.fim import run_records
 from fimble.evaluation.records import Record, read_set, sample
 from fimble.evaluation.results import Partial, RecordResult, Run, SetInfo, config_hash, load_run, save_run
 from fimble.evaluation.sets import SetSpec, parts_of, spec_of
-from fimble.evaluation.targets import BackendName, Subject
+from fimble.evaluation.targets import BackendName, Subject, require_comparable
 
 _SCORING = (
     *(f"evaluation/{name}.py" for name in ("answers", "cceval", "confine", "defects", "fim", "metrics", "official")),
@@ -110,10 +110,20 @@ def run_config(
     settings: Settings,
     weights: str,
     context: ContextArm = "workspace",
+    repositories: Path | None = None,
 ) -> dict[str, Any]:
-    """Everything that decides the numbers, but for the machine. `weights` tells one model file from another."""
+    """Everything that decides the numbers, but for the machine. `weights` tells one model file from another.
+
+    Raises:
+        InputError: the peer is to be asked with an adapter, or a record's repository is not there.
+    """
+    require_comparable(backend, settings)
+    shown: dict[str, Any] = {} if context == "workspace" else {"context": context}
+    if context == "repository":
+        records = [record for one in chosen for record in one.records]
+        shown |= {"repositories": str(repositories), "repository_files": files_digest(records, repositories)}
     return {
-        **({} if context == "workspace" else {"context": context}),
+        **shown,
         "backend": backend,
         "model": settings.config.model.id,
         "weights": weights,
@@ -125,13 +135,14 @@ def run_config(
                 "seed": selection.seed,
                 "languages": list(selection.languages),
                 "part": selection.part,
-                "lines": one.lines,
+                "lines": one.lines if backend == "fimble" else None,  # the peer is not told
             }
             for selection, one in zip(selections, chosen, strict=True)
         ],
         # Of our options the peer knows its model's alone.
         "options": dataclasses.asdict(settings.config if backend == "fimble" else settings.config.model),
         "versions": machine.versions(),
+        "programs": machine.programs(),
         "code": machine.source_digest(*_DECIDING[backend]),
     }
 
@@ -155,7 +166,8 @@ async def run_arms(
     """Ask each record of every arm before the next record, and write the result files.
 
     Arms over one model process read a record's prompt once. Which arm begins changes from record to record: what is
-    written after reading from the cache may differ in a near tie from what is written after reading anew.
+    written after reading from the cache may differ in a near tie from what is written after reading anew. Each result
+    says whether its arm was the first, because only then its cost is a cold start's.
     Results so far are kept beside the files, so that the same command goes on where it was stopped. `keep` says what
     of the results goes into a file.
 
@@ -170,7 +182,9 @@ async def run_arms(
         for n_before, record in enumerate(one.records):
             for turn in range(len(arms)):
                 i = (n_before + turn) % len(arms)
-                results[i] += await run_records(one.name, [record], one.spec, openers[i], partials[i], on_result)
+                results[i] += await run_records(
+                    one.name, [record], one.spec, openers[i], partials[i], on_result, asked_first=turn == 0
+                )
     runs = tuple(
         Run(
             config=arm.config,

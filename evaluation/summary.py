@@ -16,7 +16,10 @@ ALL_LANGUAGES = "all"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of a report. `metrics` holds only what applies; milliseconds are what the caller waited."""
+    """One line of a report. `metrics` holds only what applies; milliseconds are what the caller waited.
+
+    Tokens and milliseconds are of the `n_asked_first` records that were asked first over their cache.
+    """
 
     set_name: str
     part: str
@@ -26,6 +29,7 @@ class Row:
     rejections: Mapping[str, int]
     stop_reasons: Mapping[str, int]
     tests_not_run: Mapping[str, int]
+    n_asked_first: int
     n_prompt_tokens: Estimate | None
     n_evaluated_tokens: Estimate | None
     n_generated_tokens: Estimate | None
@@ -55,6 +59,7 @@ def rows(results: Sequence[RecordResult]) -> list[Row]:
 
 
 def _row(set_name: str, part: str, language: str, results: Sequence[RecordResult]) -> Row:
+    cold = [result for result in results if result.asked_first]
     return Row(
         set_name=set_name,
         part=part,
@@ -68,11 +73,12 @@ def _row(set_name: str, part: str, language: str, results: Sequence[RecordResult
             for result in results
             if result.test_outcome and result.test_outcome.startswith("not run")
         ),
-        n_prompt_tokens=mean([result.n_prompt_tokens for result in results]),
-        n_evaluated_tokens=mean([result.n_prompt_tokens - result.n_reused_tokens for result in results]),
-        n_generated_tokens=mean([result.n_generated_tokens for result in results]),
-        wall_ms=median([result.wall_ms for result in results]),
-        wall_ms_p90=percentile([result.wall_ms for result in results], 0.9),
+        n_asked_first=len(cold),
+        n_prompt_tokens=mean([result.n_prompt_tokens for result in cold]),
+        n_evaluated_tokens=mean([result.n_prompt_tokens - result.n_reused_tokens for result in cold]),
+        n_generated_tokens=mean([result.n_generated_tokens for result in cold]),
+        wall_ms=median([result.wall_ms for result in cold]),
+        wall_ms_p90=percentile([result.wall_ms for result in cold], 0.9),
         constraint_percent=median(
             [100 * result.constraint_ms / result.writing_ms for result in results if result.writing_ms > 0]
         ),

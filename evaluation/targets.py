@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import ctypes
 import dataclasses
 import os
 import tempfile
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from typing import Literal
 
 import psutil
 
+from fimble.core.errors import InputError
 from fimble.core.paths import Paths
 from fimble.engine.settings import Settings, user_paths
 from fimble.engine.wiring import build_engine
@@ -31,6 +33,7 @@ BackendName = Literal["fimble", "llama-server"]
 # Seconds the model process waits for its first client, and stays after the last.
 _LINGER_S = 15.0
 _NO_TIME_BOX_MS = 600_000
+_PR_SET_CHILD_SUBREAPER = 36
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,20 @@ class Subject:
     cache: Path | None = None
 
 
+def require_comparable(backend: BackendName, settings: Settings) -> None:
+    """Refuse the peer where it would be asked of another model than its results say.
+
+    Raises:
+        InputError: an adapter is configured, which the peer does not load.
+    """
+    if backend == "llama-server" and settings.config.model.adapter:
+        raise InputError(
+            f"The peer llama-server cannot load the adapter {settings.config.model.adapter}: its results would be those"
+            " of the model alone.",
+            mend="Unset model.adapter (FIMBLE_MODEL_ADAPTER), or leave the peer out: --backend fimble.",
+        )
+
+
 @contextlib.asynccontextmanager
 async def open_subject(
     backend: BackendName, settings: Settings, find_model: Callable[[], Path]
@@ -54,7 +71,9 @@ async def open_subject(
 
     Raises:
         FimbleError: the weights, the process that runs them, or the peer's package are missing or broken.
+        InputError: as `require_comparable`.
     """
+    require_comparable(backend, settings)
     if backend == "llama-server":
         model = settings.config.model
         n_threads = model.n_threads or n_usable_cores()
@@ -113,15 +132,35 @@ async def _open_fimble(variants: Sequence[Settings]) -> AsyncGenerator[tuple[Sub
             await keeper.aclose()
 
 
-def cpu_seconds() -> float:
-    """Processor time used so far by this process and those it started: the model process is one of them."""
-    total = 0.0
-    own = psutil.Process()
-    for process in (own, *own.children(recursive=True)):
+@contextlib.contextmanager
+def counting_cpu() -> Generator[Callable[[], float]]:
+    """Gives how many CPU seconds were used since by this process and those it started, also by ones that have ended.
+
+    The model process is one of them, and so is each trace's server, which ends with its trace.
+    """
+    _adopt_orphans(1)
+    before_s = _cpu_seconds()
+    try:
+        yield lambda: _cpu_seconds() - before_s
+    finally:
+        _adopt_orphans(0)
+
+
+def _cpu_seconds() -> float:
+    """Of a process that was waited for, who waited for it knows the time; one that nobody waited for still has it."""
+    own = os.times()
+    total = own.user + own.system + own.children_user + own.children_system
+    for process in psutil.Process().children(recursive=True):
         with contextlib.suppress(psutil.NoSuchProcess, psutil.AccessDenied):
             times = process.cpu_times()
-            total += times.user + times.system
+            total += times.user + times.system + times.children_user + times.children_system
     return total
+
+
+def _adopt_orphans(is_on: int) -> None:
+    """Have processes whose parent ends before them become ours; else init takes them, and their time, away (Linux)."""
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, is_on, 0, 0, 0)
 
 
 def n_usable_cores() -> int:
@@ -141,7 +180,7 @@ def _fimble(settings: Settings, home: Path) -> Subject:
 def _engine_opener(settings: Settings) -> OpenCompleter:
     @contextlib.asynccontextmanager
     async def open_engine(workspace: Path) -> AsyncGenerator[Completer]:
-        engine = build_engine(settings, workspace=workspace)
+        engine = build_engine(settings, workspace=workspace, is_patient=True)
         try:
             await engine.ready()
             yield engine

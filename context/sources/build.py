@@ -128,12 +128,13 @@ def build_sources(
     cache: Path | None = None,
     keeps_index_up: bool = True,
     activity: Activity | None = None,
+    is_patient: bool = False,
 ) -> Sources:
     """The sources for a workspace folder, which share `n_tokens` tokens; none without a workspace.
 
     With a cache folder the workspace is watched and its index kept there, made by a process of low priority; unless
     `keeps_index_up`, an index that lies there is used as it is. Else only small workspaces have one. `activity` is what
-    the editor's session tells of open files and edits.
+    the editor's session tells of open files and edits. `is_patient` has who asks by hand wait without limit for names.
     Nothing is read before the first request. Opens no connection.
     """
     if workspace is None or n_tokens <= 0:
@@ -152,7 +153,7 @@ def build_sources(
     finders.append(Similar(files, index.open, surveyor))
     built = [BackgroundSource(usages.name, usages.find, root, executor, find_typing=usages.kept)]
     built += [BackgroundSource(finder.name, finder.find, root, executor) for finder in finders]
-    names = NamesAtCursor(definitions.names, root, executor)
+    names = NamesAtCursor(definitions.names, root, executor, is_patient=is_patient)
     return Sources(built, names, executor, index, _Watched(root, activity) if activity is not None else None)
 
 

@@ -26,8 +26,12 @@ _INVOKED_PATIENCE_MS = 500.0
 class NamesAtCursor:
     """One finder, in the thread of the other sources."""
 
-    def __init__(self, find: FindNames, root: Path, executor: Executor) -> None:
-        """`root` is the workspace that paths are made relative to; `executor` must run one thing at a time."""
+    def __init__(self, find: FindNames, root: Path, executor: Executor, *, is_patient: bool = False) -> None:
+        """`root` is the workspace that paths are made relative to; `executor` must run one thing at a time.
+
+        `is_patient` has who asks by hand wait without limit.
+        """
+        self._invoked_patience_s = None if is_patient else _INVOKED_PATIENCE_MS / 1000.0
         self._find = find
         self._root = root
         self._executor = executor
@@ -39,8 +43,8 @@ class NamesAtCursor:
             return ()
         before, after = split_at(request.document.text, request.cursor)
         future = self._executor.submit(self._find, path, before, after)
-        patience_ms = _INVOKED_PATIENCE_MS if request.trigger is Trigger.INVOKED else PATIENCE_MS
-        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=patience_ms / 1000.0)
+        patience_s = self._invoked_patience_s if request.trigger is Trigger.INVOKED else PATIENCE_MS / 1000.0
+        done, _ = await asyncio.wait([asyncio.wrap_future(future)], timeout=patience_s)
         if not done or future.cancelled():
             future.cancel()
             return ()

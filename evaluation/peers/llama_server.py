@@ -262,6 +262,8 @@ def _place(document: Document, cursor: ByteOffset) -> Place:
     at = index.to_char(cursor)
     row = index.line_of(at)
     lines = tuple(index.line_text(LineIndex(line)) for line in range(index.n_lines))
+    if not lines[-1] and row < len(lines) - 1:
+        lines = lines[:-1]  # to Vim the last line end begins no line
     return Place(lines, row, min(at - index.line_start(row), len(lines[row])))
 
 

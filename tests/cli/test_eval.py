@@ -5,11 +5,15 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
+from fimble.backend.catalog.adapters import AdapterStore
+from fimble.backend.catalog.store import InstalledModel, ModelStore
+from fimble.cli.eval import settings_for, weights_name
 from fimble.cli.main import root
 from fimble.core.errors import FimbleError, InputError, ModelMissingError
 from fimble.evaluation import sandbox
@@ -70,6 +74,8 @@ def test_scores_every_record_and_writes_the_run(tmp_path: Path, mine: Path) -> N
     if sandbox.problem() is None:
         assert (by_id["right"]["test_outcome"], by_id["silent"]["test_outcome"]) == ("passed", "failed: no answer")
     assert run["config"]["sets"][0]["lines"] == "single"
+    assert "tree-sitter-python" in run["config"]["versions"]
+    assert ("node" in run["config"]["programs"]) is bool(shutil.which("node"))
     assert run["machine"]["versions"]["fimble"]
     assert "0.500" in shown
     assert "no answer: empty 1" in shown
@@ -98,6 +104,7 @@ def test_each_record_is_asked_again_with_a_changed_option(tmp_path: Path, mine: 
         [f"{TRUE_MIDDLE})"] * 2,
     ]
     assert [run["config"]["options"]["completion"]["check_syntax"] for run in runs] == [True, False]
+    assert [[result["asked_first"] for result in run["results"]] for run in runs] == [[True, False], [False, True]]
     assert "against completion.check_syntax=false" in shown
     assert [line for line in shown.splitlines() if " em " in line and "+1.000" in line]
 
@@ -115,6 +122,39 @@ def test_a_change_that_is_none_is_refused(mine: Path, beside: str, said: str) ->
     result = CliRunner().invoke(root, ["eval", "--set", str(mine), "--beside", beside])
     assert result.exit_code == 2
     assert said in " ".join(result.output.split())
+
+
+def test_the_peer_is_asked_of_what_its_results_say_alone(
+    tmp_path: Path, mine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result = CliRunner().invoke(root, ["eval", "--set", str(mine), "--backend", "llama-server", "--lines", "single"])
+    assert result.exit_code == 2
+    assert "--lines is an option of fimble" in " ".join(result.output.split())
+    monkeypatch.setenv("FIMBLE_MODEL_ADAPTER", "mine")
+    monkeypatch.setenv("FIMBLE_DATA", str(tmp_path))
+    traces = write_trace(tmp_path / "traces.jsonl.gz")
+    both = ("--backend", "fimble", "--backend", "llama-server")
+    with pytest.raises(InputError, match="cannot load the adapter mine"):
+        fimble("eval", "--set", mine, "--backend", "llama-server")
+    with pytest.raises(InputError, match="cannot load the adapter mine"):
+        fimble("replay", traces, *both)
+    with pytest.raises(InputError, match="cannot load the adapter mine"):
+        fimble("bench", *both, "--only", "replay", "--baselines", tmp_path / "b", "--page", tmp_path / "p.md")
+
+
+def test_weights_and_adapter_are_told_apart_by_their_checksums(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    weights, adapter = tmp_path / "small.gguf", tmp_path / "mine.gguf"
+    weights.write_bytes(b"12345")
+    adapter.write_bytes(b"adapter")
+    on_record = InstalledModel("small", "abc", 5, 0, "", "")
+    monkeypatch.setattr(ModelStore, "resolve", lambda store, model: weights)
+    monkeypatch.setattr(ModelStore, "find", lambda store, model: on_record)
+    monkeypatch.setattr(AdapterStore, "resolve", lambda store, name, base_sha256: adapter)
+    monkeypatch.delenv("FIMBLE_MODEL_ID")
+    assert weights_name(settings_for("small")) == "small.gguf:abc:5"
+    digest = hashlib.sha256(b"adapter").hexdigest()
+    assert weights_name(settings_for("small", {"model.adapter": "mine"})) == f"mine.gguf:{digest}:small.gguf:abc:5"
+    assert weights_name(settings_for(str(weights))) == "small.gguf:5"
 
 
 def test_compares_with_an_earlier_run(tmp_path: Path, mine: Path, script: Path) -> None:

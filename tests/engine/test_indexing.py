@@ -56,6 +56,11 @@ def test_it_indexes_again_and_again_and_ends_with_the_block(tmp_path: Path) -> N
         while len(seen) < 2 or not cpu_s():  # pytest-timeout ends this where nothing is indexed
             seen |= _indexers()
             time.sleep(0.01)
+        used_s = cpu_s()
+        while len(seen) < 3:
+            seen |= _indexers()
+            time.sleep(0.01)
+        assert cpu_s() >= used_s  # those that have ended count on
     assert not _indexers()
 
 

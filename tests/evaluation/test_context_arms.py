@@ -4,24 +4,28 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import AsyncGenerator
+import time
+from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fimble.backend.scripted import ScriptedBackend
+from fimble.context.sources.definitions import Definitions
+from fimble.core.config import Layer
 from fimble.core.errors import InputError
 from fimble.core.flow import Prompt
+from fimble.engine.complete import Engine
 from fimble.engine.settings import load_settings
 from fimble.engine.wiring import build_engine
 from fimble.evaluation.answers import Completer
-from fimble.evaluation.context_arms import ContextArm, with_context
-from fimble.evaluation.fim import run_records
+from fimble.evaluation.context_arms import ContextArm, files_digest, with_context
+from fimble.evaluation.fim import prepare, run_records
 from fimble.evaluation.records import CrossFile, Record
 from fimble.evaluation.results import Partial
 from fimble.evaluation.sets import spec_of
-from fimble.evaluation.targets import Subject
+from fimble.evaluation.targets import Subject, open_subject
 
 RECORD = Record(
     id="r",
@@ -77,6 +81,32 @@ async def test_given_shows_every_piece_in_the_order_given() -> None:
     assert 0 <= shown.index("second_piece") < shown.index("first_piece") < shown.index("def run")
 
 
+async def test_a_busy_machine_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sources and names that take longer than an editor would wait are waited for."""
+    for name, look in {"find": Definitions.find, "names": Definitions.names}.items():
+
+        def late(*arguments: Any, look: Callable[..., Any] = look) -> Any:
+            time.sleep(0.6)
+            return look(*arguments)
+
+        monkeypatch.setattr(Definitions, name, late)
+    monkeypatch.setattr("fimble.engine.complete._SETTLE_S", 0.1)
+    script = tmp_path / "rules.json"
+    script.write_text("[]")
+    settings = load_settings(
+        [Layer("test", {"model.id": f"scripted:{script}"})], environ={"FIMBLE_HOME": str(tmp_path / "home")}
+    )
+    workspace = tmp_path / "w"
+    workspace.mkdir()
+    store = CrossFile("pkg/store.py", "class Store:\n    def find(self, key: int) -> str: ...\n")
+    asked = prepare(dataclasses.replace(RECORD, cross_file=(store,)), workspace)
+    async with open_subject("fimble", settings, Path) as subject, subject.completers("single")(workspace) as engine:
+        assert isinstance(engine, Engine)
+        prompt = await engine.prompt_for(asked)
+    assert "def find(self, key: int) -> str" in text_of(prompt)
+    assert prompt.name_rests
+
+
 async def test_repository_shows_what_fimble_finds_there(tmp_path: Path) -> None:
     package = tmp_path / "owner__name" / "pkg"
     package.mkdir(parents=True)
@@ -113,6 +143,20 @@ async def test_a_repository_is_indexed_whatever_its_size_and_the_hole_is_in_no_i
 def test_a_repository_that_is_not_there_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="owner/name"):
         with_context(Seen().subject, "repository", [RECORD], tmp_path)
+
+
+def test_repositories_with_other_files_are_told_apart(tmp_path: Path) -> None:
+    root = tmp_path / "owner__name"
+    (root / ".git").mkdir(parents=True)
+    (root / "a.py").write_text("x")
+    first = files_digest([RECORD, RECORD], tmp_path)
+    (root / ".git" / "index").write_text("not copied")
+    (tmp_path / "other__name").mkdir()
+    assert files_digest([RECORD], tmp_path) == first
+    (root / "a.py").write_text("xy")
+    second = files_digest([RECORD], tmp_path)
+    (root / "b.py").touch()
+    assert len({first, second, files_digest([RECORD], tmp_path)}) == 3
 
 
 async def test_a_peer_cannot_be_shown_other_files() -> None:

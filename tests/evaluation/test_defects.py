@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from tests.evaluation.conftest import record
@@ -51,6 +52,18 @@ def test_what_cannot_be_judged_is_left_out() -> None:
     asked = record(suffix="\n)(\n")
     scores = defect_scores(asked, Answer("return 1", is_insertion=True, document=asked.prefix + "return 1\n)(\n"))
     assert "adds_error_compiler" not in scores
+
+
+def test_a_parser_that_takes_too_long_says_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parser = tmp_path / "parser"
+    parser.write_text("#!/bin/sh\ngrep -q slow && exec sleep 9\nexit 0\n")
+    parser.chmod(0o755)
+    monkeypatch.setattr("fimble.evaluation.defects._found", lambda program: str(parser))
+    monkeypatch.setattr("fimble.evaluation.defects._CHECK_TIMEOUT_S", 0.5)
+    asked = record(language="javascript", path="a.js", prefix="x = ", middle="1", suffix="\n")
+    for text, is_judged in (("2", True), ("slow", False)):
+        scores = defect_scores(asked, Answer(text, is_insertion=True, document=f"x = {text}\n"))
+        assert ("adds_error_compiler" in scores) is is_judged
 
 
 def test_what_the_truth_repeats_too_is_no_defect() -> None:

@@ -180,7 +180,17 @@ async def test_it_asks_ahead_as_if_the_suggestion_were_accepted(tmp_path: Path) 
     first, ahead = server.bodies
     assert (first["t_max_predict_ms"], ahead["t_max_predict_ms"]) == (250, 1000)
     assert (ahead["input_prefix"], ahead["prompt"]) == ("\nx = f(\n"[1:], "    1)")
-    assert ahead["input_suffix"] == "\nz = 3\n\n"
+    assert first["input_suffix"] == ahead["input_suffix"] == "\nz = 3\n"
+
+
+@pytest.mark.parametrize(
+    ("marked", "suffix"),
+    [("$0\nend", "\nend\n"), ("$0\nend\n\n", "\nend\n\n"), ("x = $0\n", "\n\n"), ("x\n$0", "\n\n")],
+)
+async def test_the_last_line_end_begins_no_line(tmp_path: Path, marked: str, suffix: str) -> None:
+    server = FakeServer("x")
+    await vim(server, tmp_path).complete(request(marked, tmp_path))
+    assert server.bodies[0]["input_suffix"] == suffix
 
 
 async def test_far_left_of_a_lines_end_it_asks_nothing_by_itself(tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_a_language_nothing_runs_is_said() -> None:
         ("1 2", "1 2 3", False),
         ("", "0", False),
         ("a\r\nb\r\n", "a\nb", True),
+        ("1e1000000", "5", False),  # beyond what a Decimal can be reckoned with
+        ("1e-9999999", "-1e999999", False),
     ],
 )
 def test_outputs_are_compared_as_an_online_judge_does(given: str, true: str, same: bool) -> None:

@@ -18,6 +18,7 @@ from fimble.core.errors import BackendError, InputError
 from fimble.core.flow import Completion, CompletionRequest, Document, Rejection, RejectReason, Trigger
 from fimble.core.position import ByteOffset, ByteRange
 from fimble.evaluation import replay
+from fimble.evaluation.render import benchmarks_page
 from fimble.evaluation.replay import ClientPolicy, OpenReplay, ReplayTarget, TraceReplay, replay_trace
 from fimble.evaluation.replay_summary import load_replay, save_replay, summarise, summary_lines
 
@@ -250,6 +251,11 @@ async def test_summaries_are_read_back(clock: HeldClock, tmp_path: Path) -> None
     kept = json.loads(path.read_text())["replays"]["fake"][0]["asked"]
     assert kept[-1]["gap_ms"] is None
     assert math.isinf(typed_out.asked[-1].gap_ms)
+    assert "are too few" not in benchmarks_page([], {}, [summary], None, [], "fimble bench")
+    old = json.loads(path.read_text())
+    del old["summaries"][0]["cpu_is_whole"]
+    path.write_text(json.dumps(old))
+    assert "are too few" in benchmarks_page([], *load_replay(path), None, [], "fimble bench")
     path.write_text("{}")
     with pytest.raises(InputError, match="is not a fimble-replay/1 file"):
         load_replay(path)

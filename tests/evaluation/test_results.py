@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,10 @@ from rich.console import Console
 
 from fimble.core.errors import InputError
 from fimble.evaluation.plots import show_or_not
+from fimble.evaluation.render import benchmarks_page
 from fimble.evaluation.report import show_comparison, show_rows
 from fimble.evaluation.results import (
+    Partial,
     RecordResult,
     Run,
     SetInfo,
@@ -50,7 +53,8 @@ def result(record_id: str, em: float, **changes: object) -> RecordResult:
 
 def run(*results: RecordResult, sha256: str = "abc", backend: str = "fimble") -> Run:
     config = {"backend": backend, "model": "m", "weights": "m.gguf:1", "commit": "c0ffee"}
-    machine = {"cpu": "a cpu", "n_cores_usable": 2, "versions": {"fimble": "0.1.0"}}
+    machine = {"cpu": "a cpu", "n_cores_usable": 2, "memory_gib": 8, "system": "Linux", "python": "3.11.7"}
+    machine |= {"versions": {"fimble": "0.1.0"}, "commit": "c0ffee", "load_1min": 0.1}
     return Run(config, machine, "t0", "t1", (SetInfo("mine", sha256, "single", len(results)),), results)
 
 
@@ -63,6 +67,22 @@ def test_a_run_is_read_back_as_it_was_written(tmp_path: Path) -> None:
     # One line a record, so that a changed baseline reads well.
     assert sum('"record_id"' in line for line in path.read_text("utf-8").splitlines()) == 2
     assert [left.name for left in path.parent.iterdir()] == ["run.json"]
+
+
+@pytest.mark.parametrize("strange", ["\u2028", "\u2029", "\x85", "\x0c", "\r", "\ud83d"])
+def test_any_answer_is_kept_and_read_back(tmp_path: Path, strange: str) -> None:
+    """What Python takes for a line end, and half a surrogate pair, which UTF-8 has no bytes for."""
+    made = [result("a", 1.0, answer=f"x = '{strange}'"), result("b", 0.0)]
+    partial, path = tmp_path / "p.jsonl", tmp_path / "run.json"
+    keeping = Partial(partial, {})
+    for one in made:
+        keeping.add(one)
+    with partial.open("a") as file:
+        file.write('{"set_name": "mi')
+    for _ in range(2):
+        assert list(Partial(partial, {}).results.values()) == made
+    save_run(run(*made), path)
+    assert load_run(path).results == tuple(made)
 
 
 def test_baselines_hold_no_answers() -> None:
@@ -123,6 +143,23 @@ def test_rows_show_parts_and_languages_only_where_there_are_several() -> None:
         ("all", "java"),
         ("all", "python"),
     ]
+
+
+def test_cost_is_that_of_records_asked_first(tmp_path: Path) -> None:
+    cold = result("a", 1.0, n_reused_tokens=2, wall_ms=900.0)
+    warm = result("b", 0.0, n_reused_tokens=9, wall_ms=100.0, n_generated_tokens=7, asked_first=False)
+    (row,) = rows([cold, warm])
+    costs = (row.n_prompt_tokens, row.n_evaluated_tokens, row.n_generated_tokens, row.wall_ms)
+    assert [(cost.value, cost.n) for cost in costs if cost] == [(10, 1), (8, 1), (2, 1), (900, 1)]
+    assert (row.n, row.n_asked_first, row.wall_ms_p90) == (2, 1, 900)
+    assert row.metrics["em"].n == 2
+    page = benchmarks_page([run(cold, warm)], None, [], None, [], "fimble bench")
+    assert "| mine | fimble | 1 | 900 | 900 | 10 | 8 | 2 |" in page
+    # Files of before do not say who was asked first: whoever found all of the prompt in the cache was not.
+    path = tmp_path / "old.json"
+    save_run(run(cold, warm, result("c", 0.0, n_prompt_tokens=0, n_reused_tokens=0)), path)
+    path.write_text(re.sub(r', "asked_first": (true|false)', "", path.read_text()))
+    assert [one.asked_first for one in load_run(path).results] == [True, False, True]
 
 
 def test_tests_that_were_not_run_are_counted_by_reason() -> None:

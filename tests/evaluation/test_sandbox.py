@@ -177,6 +177,7 @@ for pid in ({pid}, 1):
             "for _ in range(8): os.wait()",
             {"memory"},
         ),
+        ("import mmap\nm = mmap.mmap(-1, 1 << 30)\nfor i in range(0, 1 << 30, 4096): m[i] = 1", {"memory"}),
     ],
 )
 def test_it_cannot_take_the_machine_down(source: str, limits: set[str]) -> None:
@@ -184,6 +185,13 @@ def test_it_cannot_take_the_machine_down(source: str, limits: set[str]) -> None:
     assert result.exit_code != 0
     assert (result.limit in limits) or any(name in result.stderr for name in limits)
     assert len(result.stdout) < 2 * Limits().output_bytes
+
+
+def test_what_is_shared_is_bounded_before_it_is_touched() -> None:
+    """Python and C++ alone: node and the JVM reserve far more than they use."""
+    limits = Limits(address_bytes=512 << 20)
+    assert run_python("import mmap\nmmap.mmap(-1, 1 << 20)\nprint('small')", limits).stdout == "small\n"
+    assert "Cannot allocate memory" in run_python("import mmap\nmmap.mmap(-1, 8 << 30)", limits).stderr
 
 
 def test_files_are_bounded_one_by_one_and_together() -> None:
