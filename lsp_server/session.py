@@ -84,6 +84,7 @@ class Session:
         self._told_problems: set[str] = set()
         self._initial_settings: Mapping[str, object] = {}
         self._sent_settings: Mapping[str, object] | None = None
+        self._has_answered_settings = False
         self._background: set[asyncio.Task[None]] = set()
         self._cursor: tuple[str, Place] | None = None
         self._is_open = False
@@ -334,7 +335,12 @@ class Session:
         """The client's settings, per folder and (None) in general."""
         uris = list(self._root_uris)
         asked = await self.client.settings(uris)
-        general = [Layer("initializationOptions", self._initial_settings)]
+        # Some clients answer every question with nothing (lsp-mode). What one that has named settings leaves out is
+        # unset, whatever it said at its start.
+        self._has_answered_settings = self._has_answered_settings or any(asked or ())
+        general: list[Layer] = []
+        if not asked or not self._has_answered_settings:
+            general.append(Layer("initializationOptions", self._initial_settings))
         if self._sent_settings is not None:
             general.append(Layer("didChangeConfiguration", self._sent_settings))
         if not asked:

@@ -242,6 +242,31 @@ async def test_settings_are_asked_of_the_client_and_taken_again_when_they_change
     assert bench.wire.params_of("window/showMessage") == []
 
 
+async def test_a_setting_that_the_client_no_longer_names_is_no_longer_in_force(bench: Bench) -> None:
+    answers: list[object] = [{"completion.enabled": False}]
+
+    async def configuration(params: object) -> object:
+        return answers
+
+    bench.wire.answers["workspace/configuration"] = configuration
+    await bench.begin(ClientFacts(settings={"completion.enabled": False}, answers_configuration=True))
+    assert bench.session.document_status(None).off is Off.GLOBAL
+    answers[0] = {}
+    await bench.session.take_settings(None)
+    assert bench.session.document_status(None).off is None
+
+
+@pytest.mark.parametrize("answer", [None, [None], [{}]])
+async def test_settings_of_initialize_hold_where_the_client_has_no_others(bench: Bench, answer: object) -> None:
+    async def configuration(params: object) -> object:
+        return answer
+
+    bench.wire.answers["workspace/configuration"] = configuration
+    await bench.begin(ClientFacts(settings={"completion.enabled": False}, answers_configuration=True))
+    await bench.session.take_settings(None)
+    assert bench.session.document_status(None).off is Off.GLOBAL
+
+
 async def test_same_settings_again_change_nothing(bench: Bench) -> None:
     await bench.begin()
     _open(bench)
