@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from fimble.core.config import Layer
 from fimble.core.errors import InputError, InvariantBrokenError, ModelProcessDiedError
 from fimble.core.flow import Completion, CompletionRequest, Rejection, RejectReason, Timings, Trigger
 from fimble.lsp_server.convert import ClientFacts
@@ -313,6 +314,16 @@ async def test_folders_come_and_go(bench: Bench, tmp_path: Path) -> None:
     _open(bench, uri=uri)
     await _ask(bench, uri=uri)
     assert bench.engine.workspace == second
+
+
+async def test_a_folder_goes_while_its_new_settings_are_read(bench: Bench, tmp_path: Path) -> None:
+    await bench.begin(roots=[tmp_path])
+    _open(bench, uri=(tmp_path / "a.py").as_uri())
+    await _ask(bench, uri=(tmp_path / "a.py").as_uri())
+    taking = asyncio.ensure_future(bench.session._rooms.set_layers({None: (Layer("new", {"model.n_ctx": 2048}),)}))
+    await asyncio.sleep(0)
+    bench.session.change_folders([], [tmp_path.as_uri()])
+    assert await taking is False
 
 
 async def test_a_rejection_that_needs_mending_shows_and_goes(bench: Bench) -> None:
