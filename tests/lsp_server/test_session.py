@@ -13,7 +13,7 @@ from fimble.core.config import Layer
 from fimble.core.errors import InputError, InvariantBrokenError, ModelProcessDiedError
 from fimble.core.flow import Completion, CompletionRequest, Rejection, RejectReason, Timings, Trigger
 from fimble.lsp_server.convert import ClientFacts
-from fimble.lsp_server.documents import Edit
+from fimble.lsp_server.documents import Cell, Edit
 from fimble.lsp_server.session import Answer
 from fimble.lsp_server.switches import Off, Scope
 from fimble.lsp_server.text import Place
@@ -193,6 +193,32 @@ async def test_switching_off_and_on(bench: Bench, scope: Scope, kwargs: dict[str
     bench.session.switch(scope, on=True, **arguments)
     assert bench.session.document_status(URI).off is None
     assert await _ask(bench) is not None
+
+
+async def test_a_file_switched_off_stays_so_when_it_is_closed_and_opened(bench: Bench) -> None:
+    await bench.begin()
+    _open(bench)
+    bench.session.switch(Scope.FILE, None, URI, on=False)
+    bench.session.close_text(URI)
+    _open(bench)
+    assert bench.session.document_status(URI).off is Off.FILE
+    assert await _ask(bench) is None
+
+
+@pytest.mark.parametrize("named", ["file:///w/n.ipynb", "cell:a"])
+async def test_a_notebook_is_one_file(bench: Bench, named: str) -> None:
+    await bench.begin()
+    bench.session.documents.open_notebook(
+        "file:///w/n.ipynb", [Cell("cell:a", is_code=True), Cell("cell:b", is_code=True)]
+    )
+    for cell in ("cell:a", "cell:b"):
+        _open(bench, uri=cell)
+    bench.session.switch(Scope.FILE, None, named, on=False)
+    for cell in ("cell:a", "cell:b"):
+        assert bench.session.document_status(cell).off is Off.FILE
+        assert await _ask(bench, uri=cell) is None
+    bench.session.switch(Scope.FILE, None, "cell:b", on=True)
+    assert await _ask(bench, uri="cell:a") is not None
 
 
 async def test_switching_on_outranks_the_settings(bench: Bench) -> None:

@@ -32,8 +32,8 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
     'fimble.disable': () => setEnabled(false),
     'fimble.enableForLanguage': () => setLanguageEnabled(activeDocument().languageId, true),
     'fimble.disableForLanguage': () => setLanguageEnabled(activeDocument().languageId, false),
-    'fimble.enableForFile': () => documents.setFileEnabled(activeDocument().uri, true),
-    'fimble.disableForFile': () => documents.setFileEnabled(activeDocument().uri, false),
+    'fimble.enableForFile': () => documents.setFileEnabled(activeFile(), true),
+    'fimble.disableForFile': () => documents.setFileEnabled(activeFile(), false),
     'fimble.trigger': () => run('editor.action.inlineSuggest.trigger'),
     'fimble.explain': () => explainHere(session),
     'fimble.chooseModel': () => chooseModel(parts),
@@ -86,6 +86,15 @@ function activeDocument(): vscode.TextDocument {
     throw new Failure('No file is open.', 'Open one, then run the command again.');
   }
   return editor.document;
+}
+
+/** A cell is of its notebook's file; its own URI may be another one when the notebook is opened again. */
+function activeFile(): vscode.Uri {
+  const { uri } = activeDocument();
+  const notebook = vscode.workspace.notebookDocuments.find((candidate) =>
+    candidate.getCells().some((cell) => cell.document.uri.toString() === uri.toString()),
+  );
+  return notebook?.uri ?? uri;
 }
 
 async function run(command: string, ...args: unknown[]): Promise<void> {
