@@ -11,6 +11,7 @@ import type { Provision } from './provision.js';
 import type { Session } from './session.js';
 import { setEnabled, setLanguageEnabled } from './settings.js';
 import { showStatistics, type AcceptanceWatch } from './statistics.js';
+import { present } from './status.js';
 
 export interface Parts {
   readonly session: Session;
@@ -34,7 +35,7 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
     'fimble.disableForLanguage': () => setLanguageEnabled(activeDocument().languageId, false),
     'fimble.enableForFile': () => documents.setFileEnabled(activeFile(), true),
     'fimble.disableForFile': () => documents.setFileEnabled(activeFile(), false),
-    'fimble.trigger': () => run('editor.action.inlineSuggest.trigger'),
+    'fimble.trigger': () => trigger(session),
     'fimble.explain': () => explainHere(session),
     'fimble.chooseModel': () => chooseModel(parts),
     'fimble.downloadModel': () => downloadModel(parts),
@@ -58,6 +59,15 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
       }
     }),
   );
+}
+
+/** Without a server the editor would ask nobody, and say nothing. */
+async function trigger({ lifecycle }: Session): Promise<void> {
+  if (lifecycle.kind !== 'running') {
+    const { sentence, mend } = present(lifecycle);
+    throw new Failure(sentence, mend);
+  }
+  await run('editor.action.inlineSuggest.trigger');
 }
 
 async function install({ session, provision }: Parts): Promise<void> {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { registerCommands, type Parts } from '../src/commands.js';
-import { registered, window, workspace } from './vscode.js';
+import type { Lifecycle } from '../src/status.js';
+import { errors, executed, registered, window, workspace } from './vscode.js';
 
 const register = (parts: object): unknown =>
   registerCommands({ output: { error: () => undefined }, ...parts } as unknown as Parts);
@@ -23,4 +24,19 @@ test("a cell's file is its notebook", async () => {
     ['file:///a.ipynb', false],
     ['file:///b.py', true],
   ]);
+});
+
+test('completing by hand without a server says what is wrong', async () => {
+  const lifecycle: Lifecycle = { kind: 'absent' };
+  register({ session: { lifecycle } });
+  await run('fimble.trigger');
+  expect(errors).toEqual(['The server is not installed yet.']);
+  expect(executed).toEqual([]);
+});
+
+test('completing by hand asks the editor where a server runs', async () => {
+  const lifecycle: Lifecycle = { kind: 'running', status: { state: 'ready', message: '' } };
+  register({ session: { lifecycle } });
+  await run('fimble.trigger');
+  expect(executed).toEqual(['editor.action.inlineSuggest.trigger']);
 });

@@ -21,6 +21,8 @@ function effective(name: string): unknown {
 
 /** Commands by name, as registered. */
 export const registered = new Map<string, () => Promise<void>>();
+/** Commands of VS Code's own that were run. */
+export const executed: string[] = [];
 /** Error messages shown. */
 export const errors: string[] = [];
 
@@ -29,7 +31,10 @@ export const commands = {
     registered.set(name, work);
     return { dispose: () => registered.delete(name) };
   },
-  executeCommand: () => Promise.resolve(),
+  executeCommand(name: string) {
+    executed.push(name);
+    return Promise.resolve();
+  },
 };
 
 interface Uri {
