@@ -132,6 +132,11 @@ class Documents:
         """The open text of that name."""
         return self._texts.get(uri)
 
+    def file_of(self, uri: str) -> str:
+        """The file that a text is of: a cell's is its notebook, any other text is its own."""
+        notebook = self._notebook_of(uri)
+        return uri if notebook is None else notebook.uri
+
     def uris(self) -> tuple[str, ...]:
         """Names of all open texts."""
         return tuple(self._texts)

@@ -60,6 +60,8 @@ class Rooms:
         changed = False
         for root, room in tuple(self._rooms.items()):
             settings = await asyncio.to_thread(load_settings, self._layers_of(root))
+            if self._rooms.get(root) is not room:
+                continue  # It was closed meanwhile.
             if _engine_settings(settings) == _engine_settings(room.settings):
                 room.settings = settings
             else:

@@ -84,6 +84,7 @@ class Session:
         self._told_problems: set[str] = set()
         self._initial_settings: Mapping[str, object] = {}
         self._sent_settings: Mapping[str, object] | None = None
+        self._has_answered_settings = False
         self._background: set[asyncio.Task[None]] = set()
         self._cursor: tuple[str, Place] | None = None
         self._is_open = False
@@ -151,7 +152,7 @@ class Session:
         room = self._rooms.room_of(self._path_of(snapshot.document.uri))
         language_id = snapshot.document.language_id
         request_id = RequestId(uuid.uuid4().hex)
-        off = self._off(room, snapshot.document.uri, snapshot.uri, language_id)
+        off = self._off(room, snapshot.document.uri, language_id)
         if off is not None:
             reason = RejectReason.EXCLUDED if off is Off.EXCLUDED else RejectReason.DISABLED
             self.journal.refuse(request_id, language_id, reason)
@@ -198,7 +199,7 @@ class Session:
         """
         document = snapshot.document
         room = self._rooms.room_of(self._path_of(document.uri))
-        off = self._off(room, document.uri, snapshot.uri, document.language_id)
+        off = self._off(room, document.uri, document.language_id)
         if off is not None:
             raise InputError(f"No completions here ({off.value}): the model sees nothing.", mend="Turn them on first.")
         request = CompletionRequest(RequestId(uuid.uuid4().hex), document, snapshot.cursor, Trigger.INVOKED)
@@ -226,7 +227,6 @@ class Session:
         """A text was closed."""
         was_open = self.documents.close(uri)
         self.text_changed(uri)
-        self.switches.files.pop(uri, None)
         if was_open:
             self.counting.closed(uri)
             engine = self._rooms.room_of(self._path_of(uri)).engine
@@ -249,16 +249,14 @@ class Session:
 
     def document_status(self, uri: str | None) -> DocumentStatus:
         """The status, and whether the text `uri` gets completions (or any text, where it is None)."""
-        room = self._rooms.room_of(self._path_of(uri)) if uri else self._rooms.main_room()
-        options = room.settings.config.completion
-        found = self.documents.find(uri) if uri else None
         if uri is None:
-            off = Off.GLOBAL if self.switches.is_paused(options) else None
-        else:
-            off = self._off(room, uri, uri, found.language_id if found else "")
-            if off is None:
-                off = _OFF_BY_REJECTION.get(self._last_rejections.get(uri))
-        return DocumentStatus(self.board.current, off)
+            options = self._rooms.main_room().settings.config.completion
+            return DocumentStatus(self.board.current, Off.GLOBAL if self.switches.is_paused(options) else None)
+        file_uri = self.documents.file_of(uri)
+        found = self.documents.find(uri)
+        room = self._rooms.room_of(self._path_of(file_uri))
+        off = self._off(room, file_uri, found.language_id if found else "")
+        return DocumentStatus(self.board.current, off or _OFF_BY_REJECTION.get(self._last_rejections.get(uri)))
 
     def switch(self, scope: Scope, language_id: str | None, uri: str | None, *, on: bool) -> None:
         """Turn completions on or off for this session.
@@ -279,7 +277,7 @@ class Session:
             case Scope.FILE:
                 if not uri:
                     raise InputError("No file was given.", mend="Name it in `uri`.")
-                self.switches.turn_file(uri, on=on)
+                self.switches.turn_file(self.documents.file_of(uri), on=on)
         if not on:
             self._inflight.end_all()
 
@@ -327,14 +325,19 @@ class Session:
         found = self.documents.find(uri)
         if room.engine is None or found is None or not found.in_sync:
             return
-        if self._off(room, uri, uri, found.language_id) is None:
+        if self._off(room, self.documents.file_of(uri), found.language_id) is None:
             room.engine.opened(Document(uri, found.language_id, found.version, found.text.text))
 
     async def _ask_settings(self) -> dict[Path | None, tuple[Layer, ...]]:
         """The client's settings, per folder and (None) in general."""
         uris = list(self._root_uris)
         asked = await self.client.settings(uris)
-        general = [Layer("initializationOptions", self._initial_settings)]
+        # Some clients answer every question with nothing (lsp-mode). What one that has named settings leaves out is
+        # unset, whatever it said at its start.
+        self._has_answered_settings = self._has_answered_settings or any(asked or ())
+        general: list[Layer] = []
+        if not asked or not self._has_answered_settings:
+            general.append(Layer("initializationOptions", self._initial_settings))
         if self._sent_settings is not None:
             general.append(Layer("didChangeConfiguration", self._sent_settings))
         if not asked:
@@ -359,18 +362,18 @@ class Session:
         if snapshot is None:
             return
         room = self._rooms.room_of(self._path_of(snapshot.document.uri))
-        if self._off(room, snapshot.document.uri, snapshot.uri, snapshot.document.language_id) is None:
+        if self._off(room, snapshot.document.uri, snapshot.document.language_id) is None:
             self._in_background(self._warming.run(_WARM_KEY, self._warm_engine(room, snapshot)))
 
     def _start_model(self) -> None:
         self._care.start(self._rooms.main_room())
 
-    def _off(self, room: Room, file_uri: str, uri: str, language_id: str) -> Off | None:
+    def _off(self, room: Room, file_uri: str, language_id: str) -> Off | None:
         """Why a text gets no completions. `file_uri` is the file it is of: a cell's is its notebook."""
         path = self._path_of(file_uri)
         if path is not None and room.exclusions is not None and room.exclusions.excludes(path):
             return Off.EXCLUDED
-        return self.switches.off(room.settings.config.completion, language_id, uri)
+        return self.switches.off(room.settings.config.completion, language_id, file_uri)
 
     def _apply_switches(self, *, must_start: bool) -> None:
         """Show whether everything is off; bring up the model when that ends, or when it must be anew."""

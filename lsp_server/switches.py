@@ -43,19 +43,19 @@ class Switches:
         self.languages[language_id] = on
 
     def turn_file(self, uri: str, *, on: bool) -> None:
-        """Switch one file."""
+        """Switch one file, whether or not it is open: it stays so when it is closed and opened again."""
         self.files[uri] = on
 
     def is_paused(self, options: CompletionOptions) -> bool:
         """Whether everything is off."""
         return not (options.enabled if self.everything is None else self.everything)
 
-    def off(self, options: CompletionOptions, language_id: str, uri: str) -> Off | None:
-        """Why this text gets no completions; None where it does. A file's own switch outranks its language's."""
+    def off(self, options: CompletionOptions, language_id: str, file_uri: str) -> Off | None:
+        """Why a text of this file gets no completions; None where it does. A file's switch outranks its language's."""
         if self.is_paused(options):
             return Off.GLOBAL
-        if uri in self.files:
-            return None if self.files[uri] else Off.FILE
+        if file_uri in self.files:
+            return None if self.files[file_uri] else Off.FILE
         is_on = self.languages.get(language_id, language_id not in disabled_languages(options))
         return None if is_on else Off.LANGUAGE
 

@@ -103,7 +103,7 @@ class Suggestion:
             return Step.LEFT
         new, rests = plain_line_ends(edit.new), self._rests()
         if new in rests and edit.old == self.replaced:
-            if not is_accepting and (len(new) == 1 or (self.n_taken and len(new) <= _MAX_TYPED_CHARS)):
+            if not is_accepting and (_may_be_one_key(new) or (self.n_taken and len(new) <= _MAX_TYPED_CHARS)):
                 self._type(edit.new, len(new))
                 return Step.TYPED_ALL
             self._insert(edit)
@@ -111,7 +111,8 @@ class Suggestion:
         if edit.old or self.replaced:
             return Step.LEFT
         if rests[0].startswith(new):
-            if is_accepting or (len(new) > _MAX_TYPED_CHARS and _ends_piece(rests[0], len(new))):
+            is_piece = len(new) > _MAX_TYPED_CHARS and not _may_be_one_key(new) and _ends_piece(rests[0], len(new))
+            if is_accepting or is_piece:
                 self._insert(edit)
                 return Step.TOOK_PART
             self._type(edit.new, len(new))
@@ -183,6 +184,11 @@ class Suggestion:
                 self.piece.n_inserted_chars + len(text),
             )
         self._since_piece = ""
+
+
+def _may_be_one_key(new: str) -> bool:
+    """Whether one key can put this in: a character, one with its closer, a line end with the next line's indent."""
+    return len(new) == 1 or new in _PAIRS or new.isspace()
 
 
 def _ends_piece(text: str, n_chars: int) -> bool:

@@ -21,10 +21,10 @@ def register(server: FimbleServer) -> None:
 
 
 def did_open(ls: FimbleServer, params: types.DidOpenNotebookDocumentParams) -> None:
-    """A notebook was opened, with its cells."""
+    """A notebook was opened, with its cells. Its name comes first: whether a text is off is known by its file."""
     notebook = params.notebook_document
-    convert.open_texts(ls.session.open_text, params.cell_text_documents)
     ls.session.documents.open_notebook(notebook.uri, convert.cells(notebook.cells))
+    convert.open_texts(ls.session.open_text, params.cell_text_documents)
 
 
 def did_change(ls: FimbleServer, params: types.DidChangeNotebookDocumentParams) -> None:
@@ -47,7 +47,7 @@ def did_close(ls: FimbleServer, params: types.DidCloseNotebookDocumentParams) ->
 
 def _change_structure(session: Session, uri: str, structure: types.NotebookDocumentCellChangeStructure) -> None:
     array = structure.array
-    convert.open_texts(session.open_text, structure.did_open or ())
     session.documents.splice_cells(uri, array.start, array.delete_count, convert.cells(array.cells or ()))
+    convert.open_texts(session.open_text, structure.did_open or ())
     for cell in structure.did_close or ():
         session.close_text(cell.uri)

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from fimble.core.config import Layer
 from fimble.core.errors import InputError, InvariantBrokenError, ModelProcessDiedError
 from fimble.core.flow import Completion, CompletionRequest, Rejection, RejectReason, Timings, Trigger
 from fimble.lsp_server.convert import ClientFacts
-from fimble.lsp_server.documents import Edit
+from fimble.lsp_server.documents import Cell, Edit
 from fimble.lsp_server.session import Answer
 from fimble.lsp_server.switches import Off, Scope
 from fimble.lsp_server.text import Place
@@ -194,6 +195,32 @@ async def test_switching_off_and_on(bench: Bench, scope: Scope, kwargs: dict[str
     assert await _ask(bench) is not None
 
 
+async def test_a_file_switched_off_stays_so_when_it_is_closed_and_opened(bench: Bench) -> None:
+    await bench.begin()
+    _open(bench)
+    bench.session.switch(Scope.FILE, None, URI, on=False)
+    bench.session.close_text(URI)
+    _open(bench)
+    assert bench.session.document_status(URI).off is Off.FILE
+    assert await _ask(bench) is None
+
+
+@pytest.mark.parametrize("named", ["file:///w/n.ipynb", "cell:a"])
+async def test_a_notebook_is_one_file(bench: Bench, named: str) -> None:
+    await bench.begin()
+    bench.session.documents.open_notebook(
+        "file:///w/n.ipynb", [Cell("cell:a", is_code=True), Cell("cell:b", is_code=True)]
+    )
+    for cell in ("cell:a", "cell:b"):
+        _open(bench, uri=cell)
+    bench.session.switch(Scope.FILE, None, named, on=False)
+    for cell in ("cell:a", "cell:b"):
+        assert bench.session.document_status(cell).off is Off.FILE
+        assert await _ask(bench, uri=cell) is None
+    bench.session.switch(Scope.FILE, None, "cell:b", on=True)
+    assert await _ask(bench, uri="cell:a") is not None
+
+
 async def test_switching_on_outranks_the_settings(bench: Bench) -> None:
     settings = {"completion": {"disabled_languages": "python, toml"}}
     await bench.begin(ClientFacts(settings=settings))
@@ -242,6 +269,31 @@ async def test_settings_are_asked_of_the_client_and_taken_again_when_they_change
     assert bench.wire.params_of("window/showMessage") == []
 
 
+async def test_a_setting_that_the_client_no_longer_names_is_no_longer_in_force(bench: Bench) -> None:
+    answers: list[object] = [{"completion.enabled": False}]
+
+    async def configuration(params: object) -> object:
+        return answers
+
+    bench.wire.answers["workspace/configuration"] = configuration
+    await bench.begin(ClientFacts(settings={"completion.enabled": False}, answers_configuration=True))
+    assert bench.session.document_status(None).off is Off.GLOBAL
+    answers[0] = {}
+    await bench.session.take_settings(None)
+    assert bench.session.document_status(None).off is None
+
+
+@pytest.mark.parametrize("answer", [None, [None], [{}]])
+async def test_settings_of_initialize_hold_where_the_client_has_no_others(bench: Bench, answer: object) -> None:
+    async def configuration(params: object) -> object:
+        return answer
+
+    bench.wire.answers["workspace/configuration"] = configuration
+    await bench.begin(ClientFacts(settings={"completion.enabled": False}, answers_configuration=True))
+    await bench.session.take_settings(None)
+    assert bench.session.document_status(None).off is Off.GLOBAL
+
+
 async def test_same_settings_again_change_nothing(bench: Bench) -> None:
     await bench.begin()
     _open(bench)
@@ -288,6 +340,16 @@ async def test_folders_come_and_go(bench: Bench, tmp_path: Path) -> None:
     _open(bench, uri=uri)
     await _ask(bench, uri=uri)
     assert bench.engine.workspace == second
+
+
+async def test_a_folder_goes_while_its_new_settings_are_read(bench: Bench, tmp_path: Path) -> None:
+    await bench.begin(roots=[tmp_path])
+    _open(bench, uri=(tmp_path / "a.py").as_uri())
+    await _ask(bench, uri=(tmp_path / "a.py").as_uri())
+    taking = asyncio.ensure_future(bench.session._rooms.set_layers({None: (Layer("new", {"model.n_ctx": 2048}),)}))
+    await asyncio.sleep(0)
+    bench.session.change_folders([], [tmp_path.as_uri()])
+    assert await taking is False
 
 
 async def test_a_rejection_that_needs_mending_shows_and_goes(bench: Bench) -> None:

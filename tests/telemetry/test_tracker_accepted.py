@@ -151,6 +151,36 @@ def test_accepted_word_by_word(session: Session, events: EventList) -> None:
     assert events.kept("r1") == {30: pytest.approx(1 - distance / 22)}
 
 
+@pytest.mark.parametrize("keys", [("\n    ", "return 1"), ("\r\n        ", "return 1"), ("()", ":\n    pass")])
+def test_what_the_editor_puts_beside_a_key_is_no_part(
+    session: Session, events: EventList, keys: tuple[str, str]
+) -> None:
+    key, rest = keys
+    session.open(URI, "x = $0\n")
+    session.answer(URI, "r1", key.replace("\r\n", "\n") + rest)
+    session.insert(URI, key)
+    assert events.kinds("r1") == ["shown"]
+    session.insert(URI, rest)
+    assert events.kinds("r1") == ["shown", "accepted"]
+    assert events.of(EventKind.ACCEPTED)[0].fields["n_chars"] == len(rest)
+
+
+@pytest.mark.parametrize("last", ["\n    ", "()"])
+def test_what_the_editor_puts_beside_the_last_key_is_typed(session: Session, events: EventList, last: str) -> None:
+    session.open(URI, "x = $0\n")
+    session.answer(URI, "r1", "a" + last)
+    session.type(URI, "a")
+    session.insert(URI, last)
+    assert events.kinds("r1") == ["shown", "typed_through"]
+
+
+def test_a_pair_that_is_all_of_it_may_be_one_key(session: Session, events: EventList) -> None:
+    session.open(URI, "x = foo$0\n")
+    session.answer(URI, "r1", "()")
+    session.insert(URI, "()")
+    assert events.kinds("r1") == ["shown", "typed_through"]
+
+
 def test_part_reported_before_its_edit(telling_session: Session, events: EventList) -> None:
     session = telling_session
     session.open(URI, "x = $0\n")

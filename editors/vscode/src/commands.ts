@@ -11,6 +11,7 @@ import type { Provision } from './provision.js';
 import type { Session } from './session.js';
 import { setEnabled, setLanguageEnabled } from './settings.js';
 import { showStatistics, type AcceptanceWatch } from './statistics.js';
+import { present } from './status.js';
 
 export interface Parts {
   readonly session: Session;
@@ -32,9 +33,9 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
     'fimble.disable': () => setEnabled(false),
     'fimble.enableForLanguage': () => setLanguageEnabled(activeDocument().languageId, true),
     'fimble.disableForLanguage': () => setLanguageEnabled(activeDocument().languageId, false),
-    'fimble.enableForFile': () => documents.setFileEnabled(activeDocument().uri, true),
-    'fimble.disableForFile': () => documents.setFileEnabled(activeDocument().uri, false),
-    'fimble.trigger': () => run('editor.action.inlineSuggest.trigger'),
+    'fimble.enableForFile': () => documents.setFileEnabled(activeFile(), true),
+    'fimble.disableForFile': () => documents.setFileEnabled(activeFile(), false),
+    'fimble.trigger': () => trigger(session),
     'fimble.explain': () => explainHere(session),
     'fimble.chooseModel': () => chooseModel(parts),
     'fimble.downloadModel': () => downloadModel(parts),
@@ -58,6 +59,15 @@ export function registerCommands(parts: Parts): vscode.Disposable[] {
       }
     }),
   );
+}
+
+/** Without a server the editor would ask nobody, and say nothing. */
+async function trigger({ lifecycle }: Session): Promise<void> {
+  if (lifecycle.kind !== 'running') {
+    const { sentence, mend } = present(lifecycle);
+    throw new Failure(sentence, mend);
+  }
+  await run('editor.action.inlineSuggest.trigger');
 }
 
 async function install({ session, provision }: Parts): Promise<void> {
@@ -86,6 +96,15 @@ function activeDocument(): vscode.TextDocument {
     throw new Failure('No file is open.', 'Open one, then run the command again.');
   }
   return editor.document;
+}
+
+/** A cell is of its notebook's file; its own URI may be another one when the notebook is opened again. */
+function activeFile(): vscode.Uri {
+  const { uri } = activeDocument();
+  const notebook = vscode.workspace.notebookDocuments.find((candidate) =>
+    candidate.getCells().some((cell) => cell.document.uri.toString() === uri.toString()),
+  );
+  return notebook?.uri ?? uri;
 }
 
 async function run(command: string, ...args: unknown[]): Promise<void> {

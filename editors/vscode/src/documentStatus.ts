@@ -30,12 +30,6 @@ export class DocumentStatusWatcher implements vscode.Disposable {
         clearTimeout(this.#timer);
         this.#timer = setTimeout(() => void this.refresh(), TAKE_IN_MS);
       }),
-      // The server forgets a file with its closing.
-      vscode.workspace.onDidOpenTextDocument(({ uri }) => {
-        if (this.#filesOff().includes(uri.toString())) {
-          void this.#tellOff(uri.toString()).then(() => this.refresh());
-        }
-      }),
       session.onChange((lifecycle) => {
         const wasRunning = this.#phase !== '';
         const phase = phaseOf(lifecycle);
@@ -52,7 +46,7 @@ export class DocumentStatusWatcher implements vscode.Disposable {
     ];
   }
 
-  /** Turns completions on or off for one document, now and at later starts. */
+  /** Turns completions on or off for one file, now and at later starts. */
   async setFileEnabled(uri: vscode.Uri, enabled: boolean): Promise<void> {
     const name = uri.toString();
     const others = this.#filesOff().filter((other) => other !== name);
@@ -87,12 +81,8 @@ export class DocumentStatusWatcher implements vscode.Disposable {
 
   async #tellFilesOff(): Promise<void> {
     for (const uri of this.#filesOff()) {
-      await this.#tellOff(uri);
+      await this.#session.call('fimble.disable', { scope: 'file', uri }).catch(() => undefined);
     }
-  }
-
-  async #tellOff(uri: string): Promise<void> {
-    await this.#session.call('fimble.disable', { scope: 'file', uri }).catch(() => undefined);
   }
 
   #filesOff(): string[] {

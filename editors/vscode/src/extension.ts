@@ -7,11 +7,10 @@ import { CompletionWatch } from './completion.js';
 import { CursorWatch } from './cursor.js';
 import { DocumentStatusWatcher } from './documentStatus.js';
 import { Provision } from './provision.js';
+import { Refusal } from './refusal.js';
 import { Session } from './session.js';
 import { AcceptanceWatch } from './statistics.js';
 import { StatusBar } from './statusBar.js';
-
-const DECLINED_KEY = 'serverDeclined';
 
 let session: Session | undefined;
 
@@ -30,6 +29,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
   });
   session = current;
   const bar = new StatusBar();
+  const refusal = new Refusal(context.globalState);
   const documents = new DocumentStatusWatcher(current, context.workspaceState, (status) => {
     bar.setDocument(status);
   });
@@ -48,6 +48,7 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     }),
     current.onChange((lifecycle) => {
       bar.setLifecycle(lifecycle);
+      void refusal.follow(lifecycle);
     }),
     current.onReady(() => {
       cursor.tell();
@@ -67,19 +68,20 @@ export async function activate(context: vscode.ExtensionContext): Promise<void> 
     }),
     ...registerCommands({ session: current, provision, documents, today, storage, output }),
   );
-  void start(current, context.globalState);
+  void start(current, refusal);
 }
 
 export function deactivate(): Promise<void> | undefined {
   return session?.stop();
 }
 
-/** `memory` keeps that the user did not want the server: they are not asked at every start. */
-async function start(current: Session, memory: vscode.Memento): Promise<void> {
+async function start(current: Session, refusal: Refusal): Promise<void> {
   const isAbsent = (): boolean => current.lifecycle.kind === 'absent';
   await current.restart();
-  if (isAbsent() && !memory.get<boolean>(DECLINED_KEY, false)) {
+  if (isAbsent() && !refusal.stands) {
     await vscode.commands.executeCommand('fimble.installServer');
-    await memory.update(DECLINED_KEY, isAbsent());
+    if (isAbsent()) {
+      await refusal.take();
+    }
   }
 }

@@ -7,6 +7,9 @@ export interface Edit {
   readonly inserted: string;
 }
 
+/** One key puts these in: a bracket or quote with its closer, a line end with the next line's indent. */
+const OF_ONE_KEY = /^(?:\(\)|\[\]|\{\}|<>|""|''|``|\s+)$/;
+
 export class ShownText {
   readonly #text: string;
   #takenLength: number;
@@ -23,19 +26,21 @@ export class ShownText {
   }
 
   /**
-   * How an edit relates to the suggestion: `typed` over one unit of it, `taken` up to a length (UTF-16 units from the
-   * start of the text) by accepting a word or a line, or `left` for anything else. VS Code inserts an accepted
-   * part in one piece, a typist one character at a time; a one-character word counts as typed.
+   * How an edit relates to the suggestion: `typed` over what one key brings, `taken` up to a length (UTF-16 units from
+   * the start of the text) by accepting a word or a line, or `left` for anything else. VS Code inserts an accepted
+   * part in one piece, a typist key by key; a part that one key could have brought counts as typed.
    */
   apply({ offset, removedLength, inserted }: Edit): { kind: 'typed' | 'left' } | { kind: 'taken'; length: number } {
     const rest = this.#text.slice(this.#takenLength);
-    if (offset !== this.#cursorOffset || removedLength > 0 || inserted === '' || !rest.startsWith(inserted)) {
+    // The document's line ends may be others than the suggestion's.
+    const text = inserted.replaceAll('\r\n', '\n');
+    if (offset !== this.#cursorOffset || removedLength > 0 || text === '' || !rest.startsWith(text)) {
       return { kind: 'left' };
     }
-    this.#takenLength += inserted.length;
+    this.#takenLength += text.length;
     this.#cursorOffset += inserted.length;
     // The last part runs the item's command, which says more than we could.
-    if (inserted.length === 1 || inserted.length === rest.length) {
+    if (text.length === 1 || text.length === rest.length || OF_ONE_KEY.test(text)) {
       return { kind: 'typed' };
     }
     return { kind: 'taken', length: this.#takenLength };

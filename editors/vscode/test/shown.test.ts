@@ -28,3 +28,16 @@ test.each([
 test('lengths are UTF-16 units', () => {
   expect(new ShownText('🎉🎉 x', 0, 5).apply(insert(5, '🎉🎉'))).toEqual({ kind: 'taken', length: 4 });
 });
+
+test.each(['\n    ', '\r\n    ', '()', '  '])('what one key brings is typed: %j', (key) => {
+  const rest = 'return 1\n    pass';
+  const shown = new ShownText(`${key.replace('\r\n', '\n')}${rest}`, 0, 7);
+  expect(shown.apply(insert(7, key))).toEqual({ kind: 'typed' });
+  expect(shown.apply(insert(7 + key.length, 'return'))).toMatchObject({ kind: 'taken' });
+});
+
+test("a part that spans lines is told in the suggestion's units, whatever the document's line ends", () => {
+  const shown = new ShownText('if x:\n    y()\n    z()', 0, 0);
+  expect(shown.apply(insert(0, 'if x:\r\n    y()'))).toEqual({ kind: 'taken', length: 13 });
+  expect(shown.apply(insert(14, '\r\n    z'))).toEqual({ kind: 'taken', length: 19 });
+});

@@ -19,7 +19,34 @@ function effective(name: string): unknown {
   return values?.workspaceValue ?? values?.globalValue ?? values?.default;
 }
 
+/** Commands by name, as registered. */
+export const registered = new Map<string, () => Promise<void>>();
+/** Commands of VS Code's own that were run. */
+export const executed: string[] = [];
+/** Error messages shown. */
+export const errors: string[] = [];
+
+export const commands = {
+  registerCommand(name: string, work: () => Promise<void>) {
+    registered.set(name, work);
+    return { dispose: () => registered.delete(name) };
+  },
+  executeCommand(name: string) {
+    executed.push(name);
+    return Promise.resolve();
+  },
+};
+
+interface Uri {
+  toString(): string;
+}
+interface TextDocument {
+  uri: Uri;
+}
+
 export const workspace = {
+  /** Tests fill it. */
+  notebookDocuments: [] as { uri: Uri; getCells: () => { document: TextDocument }[] }[],
   getConfiguration(section?: string) {
     const full = (key: string): string => (section === undefined ? key : `${section}.${key}`);
     return {
@@ -61,4 +88,10 @@ function nested(prefix: string): Tree {
   return root;
 }
 
-export const window = { activeTextEditor: undefined };
+export const window = {
+  activeTextEditor: undefined as { document: TextDocument } | undefined,
+  showErrorMessage(text: string) {
+    errors.push(text);
+    return Promise.resolve(undefined);
+  },
+};

@@ -10,9 +10,12 @@ const NAMES = ['python3.13', 'python3.12', 'python3.11', 'python3', 'python'];
 const USUAL_FOLDERS = ['/usr/bin', '/usr/local/bin', '/opt/homebrew/bin'];
 const OLDEST: readonly [number, number] = [3, 11];
 const PROBE_TIMEOUT_MS = 20_000;
+/** An environment of conda has a base of its own; what tells it from conda's own installation is that it lacks conda. */
 const PROBE =
-  'import sys,json,importlib.util as u;' +
-  'print(json.dumps([*sys.version_info[:2],sys.prefix!=sys.base_prefix,u.find_spec("ensurepip") is not None]))';
+  'import sys,json,os.path as p,importlib.util as u;' +
+  'has=lambda name:p.isdir(p.join(sys.prefix,name));' +
+  'virtual=sys.prefix!=sys.base_prefix or has("conda-meta") and not has("condabin");' +
+  'print(json.dumps([*sys.version_info[:2],virtual,u.find_spec("ensurepip") is not None]))';
 
 export interface Python {
   readonly path: string;

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
 import * as path from 'node:path';
 import { expect, test } from 'vitest';
 import { findPython } from '../../src/server/python.js';
@@ -17,6 +18,19 @@ test('passes over the Python of a virtual environment', async () => {
   execFileSync('python3', ['-m', 'venv', '--without-pip', path.join(folder, 'venv')]);
   const found = await findPython('', { PATH: `${folder}/venv/bin:${env.PATH}` }, folder);
   expect(found.path.startsWith(folder)).toBe(false);
+});
+
+test.each([
+  ['passes over an environment of conda', ['conda-meta'], false],
+  ['takes the Python of conda itself', ['conda-meta', 'condabin'], true],
+])('%s', async (_name, inside, isTaken) => {
+  const folder = temporaryFolder();
+  for (const name of inside) mkdirSync(path.join(folder, name));
+  const python = execFileSync('python3', ['-c', 'import sys; print(sys.executable)'], { encoding: 'utf8' }).trim();
+  const as = `import sys; sys.prefix = sys.base_prefix = "${folder}"; exec(sys.argv[1])`;
+  script(folder, 'python3.13', `exec ${python} -I -c '${as}' "$3"`);
+  const found = await findPython('', { PATH: `${folder}:${env.PATH}` }, folder);
+  expect(found.path.startsWith(folder)).toBe(isTaken);
 });
 
 test("takes the user's choice", async () => {
