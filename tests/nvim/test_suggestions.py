@@ -68,12 +68,15 @@ def test_tab_falls_through_to_what_it_was(start_nvim: Start, tmp_path: Path) -> 
         "imap <buffer> <Tab> zz",
         "lua vim.keymap.set('i', '<Tab>', function() return 'OTHER' end, { buffer = 0, expr = true })",
         "lua vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({'OTHER'}, 'c', true, true) end, {buffer = 0})",
+        "imap <buffer> <expr> <Tab> 1 < 2 ? '<Plug>(other)' : '<Tab>'",
+        "lua vim.keymap.set('i', '<Tab>', function() return 'zz' end, { buffer = 0, expr = true, remap = true })",
     ],
-    ids=["plain", "expr", "remapped", "lua expr", "lua"],
+    ids=["plain", "expr", "remapped", "lua expr", "lua", "remapped expr", "remapped lua expr"],
 )
 def test_tab_falls_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_path: Path, mapping: str) -> None:
     nvim = start_nvim([RETURN], setup=False)
     nvim.api.command("inoremap zz OTHER")
+    nvim.api.command("inoremap <Plug>(other) OTHER")
     nvim.edit(tmp_path / "a.py", "\n")
     nvim.api.command(mapping)
     nvim.setup()
@@ -82,6 +85,30 @@ def test_tab_falls_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_pat
     nvim.wait(lambda: nvim.lua("return vim.fn.maparg('<Tab>', 'i', false, true).desc") == "fimble: accept")
     nvim.keys("A<Tab>")
     nvim.until_text("OTHER")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "text"),
+    [
+        ("imap <expr> <Tab> 1 < 2 ? '<Tab>zz' : ''", "x\tOTHER!"),
+        ("imap <Tab> <Tab>zz", "x\tOTHER!"),
+        ("inoremap <expr> <Tab> '…<lt>Tab>'", "x…<Tab>!"),
+        ("inoremap <Tab> …", "x…!"),
+        ("lua vim.keymap.set('i', '<Tab>', function() return '…<Tab>' end, { expr = true })", "x…\t!"),
+        ("lua vim.keymap.set('i', '<Tab>', function() end, { expr = true })", "x!"),
+    ],
+    ids=["expr with itself", "itself", "expr with text", "text", "lua expr with text", "lua expr with nothing"],
+)
+def test_tab_types_what_its_mapping_does(start_nvim: Start, tmp_path: Path, mapping: str, text: str) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.api.command("set noexpandtab")
+    nvim.api.command("inoremap zz OTHER")
+    nvim.api.command(mapping)
+    nvim.edit(tmp_path / "a.txt", "x\n")
+    nvim.until_ready()
+    nvim.keys("A<Tab>!")
+    nvim.until_text(text)
+    assert "Error" not in nvim.api.command_output("messages")
 
 
 def test_word_by_word(start_nvim: Start, tmp_path: Path) -> None:
