@@ -188,6 +188,30 @@ def test_moving_away_drops_it(start_nvim: Start, tmp_path: Path) -> None:
     nvim.until_no_ghost()
 
 
+def test_moving_back_into_what_was_typed_drops_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", RETURN)
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    nvim.keys("ur")
+    nvim.until_ghost("n a + b")
+    nvim.keys("<Left>")
+    nvim.until_no_ghost()
+    nvim.keys("<M-w>")
+    nvim.stays(lambda: "returnr" not in nvim.text[0])
+
+
+def test_deleting_what_was_typed_keeps_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", RETURN)
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    n_before = nvim.server_log().count("inlineCompletion")
+    nvim.keys("ur")
+    nvim.until_ghost("n a + b")
+    nvim.keys("<BS>")
+    nvim.until_ghost("rn a + b")
+    assert nvim.server_log().count("inlineCompletion") == n_before
+
+
 @pytest.mark.parametrize("keys", ["<Esc>", "<C-c>"])
 def test_leaving_insert_mode_drops_it(start_nvim: Start, tmp_path: Path, keys: str) -> None:
     nvim = _open(start_nvim, tmp_path, "\n", RETURN)

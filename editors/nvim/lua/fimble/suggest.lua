@@ -15,6 +15,7 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field n_rest integer bytes of the line behind the item's range
 ---@field client_id integer
 ---@field was_invoked boolean
+---@field drawn? { tick: integer, row: integer, col: integer } the text's changedtick and the cursor when it was drawn last
 
 ---@class fimble.State
 ---@field shown? fimble.Shown
@@ -119,6 +120,7 @@ local function draw(bufnr)
   end
   local row, col = cursor()
   ghost.draw(bufnr, { row = row, col = col, text = coming, tail = tail, rest = rest })
+  shown.drawn = { tick = vim.api.nvim_buf_get_changedtick(bufnr), row = row, col = col }
   return true
 end
 
@@ -282,8 +284,15 @@ end
 --- The cursor moved while inserting, perhaps by an edit that `text_changed` hears of next.
 ---@param bufnr integer
 function M.cursor_moved(bufnr)
-  local state = states[bufnr]
-  if state and state.shown and not progress(bufnr, state.shown) then
+  local shown = states[bufnr] and states[bufnr].shown
+  if not shown then
+    return
+  end
+  local row, col = cursor()
+  local drawn = shown.drawn
+  -- Moved by itself: behind the cursor there may be text of the suggestion now, which a part taken would double.
+  local is_move = drawn.tick == vim.api.nvim_buf_get_changedtick(bufnr) and (drawn.row ~= row or drawn.col ~= col)
+  if is_move or not progress(bufnr, shown) then
     M.clear(bufnr)
   end
 end
