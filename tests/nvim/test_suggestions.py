@@ -338,6 +338,27 @@ def test_asking_by_key_only(start_nvim: Start, tmp_path: Path) -> None:
     nvim.until_ghost("urn a + b")
 
 
+def test_typing_out_what_was_asked_for_by_key_leaves_nothing(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "x = add()\n", ("add(1", ", 2)"), auto_trigger=False)
+    nvim.api.command("set expandtab shiftwidth=4 softtabstop=4")
+    nvim.at(1, 8)
+    nvim.keys("i1<M-\\>")
+    nvim.until_ghost(", 2")
+    nvim.keys(", 2")
+    nvim.until_no_ghost()
+    nvim.keys("<Tab>")
+    nvim.until_text("x = add(1, 2    )")
+
+
+def test_deleting_behind_what_was_asked_for_by_key_drops_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "ret  # tail\n", ("retu", "rn a"), auto_trigger=False)
+    nvim.at(1, 3)
+    nvim.keys("iu<M-\\>")
+    nvim.until_ghost("rn a")
+    nvim.keys("<Del>")
+    nvim.until_no_ghost()
+
+
 def test_with_the_menu_open_the_keys_are_the_menus(start_nvim: Start, tmp_path: Path) -> None:
     nvim = _open(start_nvim, tmp_path, "retold retry\n\n", RETURN)
     nvim.at(2, 0)

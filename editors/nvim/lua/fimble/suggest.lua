@@ -274,9 +274,12 @@ end
 --- The text changed while inserting: typed into the suggestion, or past it.
 ---@param bufnr integer
 function M.text_changed(bufnr)
-  local state = states[bufnr]
-  if state and state.shown and draw(bufnr) then
+  if draw(bufnr) then
     return
+  end
+  -- Where nothing is shown, a request by key may be on its way, for this very text.
+  if M.is_shown(bufnr) then
+    M.clear(bufnr)
   end
   M.ask_soon(bufnr)
 end
