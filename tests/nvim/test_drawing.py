@@ -260,6 +260,11 @@ def test_newer_neovims_draw_themselves(start_nvim: Start, tmp_path: Path) -> Non
     nvim.keys("<Tab><M-]><M-[>")
     nvim.wait(lambda: len(nvim.lua("return calls")) == 4, "the calls")
     assert sorted(nvim.lua("return calls")[1:], key=str) == [["accepted"], ["select", -1], ["select", 1]]
+    nvim.keys("<M-\\>")
+    nvim.wait(lambda: len(nvim.told()) == 1, "the key's word")
+    nvim.api.command("Fimble trigger")
+    assert all("cannot be asked for them by key" in text for text in nvim.told())
+    assert len(nvim.told()) == 2
     assert _sent(nvim, "textDocument/inlineCompletion") == []
     assert nvim.ghost() is None
 

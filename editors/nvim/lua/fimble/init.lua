@@ -152,10 +152,17 @@ function M.is_shown()
 end
 
 M.dismiss = suggest.dismiss
-M.trigger = suggest.trigger
 M.restart = server.restart
 --- A component for a statusline.
 M.statusline = status.component
+
+function M.trigger()
+  if is_native() then
+    native.trigger()
+  else
+    suggest.trigger()
+  end
+end
 
 function M.next()
   if is_native() then

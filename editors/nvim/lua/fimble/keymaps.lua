@@ -139,7 +139,8 @@ function M.set(bufnr, is_native)
     if lhs then
       had[bufnr][lhs] = raws[vim.keycode(lhs)]
       if name == 'trigger' then
-        vim.keymap.set('i', lhs, suggest.trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
+        local trigger = is_native and native.trigger or suggest.trigger
+        vim.keymap.set('i', lhs, trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
       else
         vim.keymap.set('i', lhs, function()
           return press(name, bufnr, lhs, is_native)

@@ -71,6 +71,14 @@ function M.take_part(cut)
   }) == true
 end
 
+--- Neovim asks by itself only; what the plugin asked for and drew beside it, nothing would take off the screen.
+function M.trigger()
+  vim.notify(
+    "fimble: Neovim draws the suggestions and cannot be asked for them by key; renderer = 'own' in setup can",
+    vim.log.levels.WARN
+  )
+end
+
 ---@param step integer
 function M.cycle(step)
   api().select({ count = step })
