@@ -146,6 +146,19 @@ def test_the_commands_words(start_nvim: Start) -> None:
     assert "stopped" in nvim.told()[2]
 
 
+def test_asking_where_nothing_can_be_shown_says_so(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN], auto_trigger=False)
+    nvim.api.command("Fimble trigger")
+    assert "does not serve this buffer" in nvim.told()[0]
+    nvim.edit(tmp_path / "a.py", "ret\n")
+    nvim.until_ready()
+    nvim.api.command("Fimble trigger")
+    assert "in insert mode only" in nvim.told()[1]
+    nvim.keys("A<Cmd>Fimble trigger<CR>")
+    nvim.until_ghost("urn a + b")
+    assert len(nvim.told()) == 2
+
+
 def test_a_download_that_fails_says_why(start_nvim: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIMBLE_NETWORK_OFFLINE", "true")
     monkeypatch.setenv("FIMBLE_MODEL_ID", "qwen2.5-coder-0.5b")

@@ -268,7 +268,14 @@ end
 
 --- Ask now, by the user's wish, for several.
 function M.trigger()
-  ask(vim.api.nvim_get_current_buf(), INVOKED)
+  local bufnr = vim.api.nvim_get_current_buf()
+  if not server.client(bufnr) then
+    vim.notify('fimble: the server does not serve this buffer; see :checkhealth fimble', vim.log.levels.ERROR)
+  elseif not is_inserting() then
+    vim.notify('fimble: suggestions are asked for and shown in insert mode only', vim.log.levels.WARN)
+  else
+    ask(bufnr, INVOKED)
+  end
 end
 
 --- The text changed while inserting: typed into the suggestion, or past it.
