@@ -269,6 +269,20 @@ def test_newer_neovims_draw_themselves(start_nvim: Start, tmp_path: Path) -> Non
     assert nvim.ghost() is None
 
 
+def test_setting_up_again_takes_the_drawing_from_neovim(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim(setup=False)
+    nvim.lua(SERVER)
+    nvim.lua(NATIVE)
+    nvim.lua("answer_with({ 'one' }) require('fimble').setup({ cmd = serve, debounce_ms = 10 })")
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    nvim.wait(lambda: nvim.lua("return calls"), "enable")
+    nvim.lua("require('fimble').setup({ cmd = serve, renderer = 'own', debounce_ms = 10 })")
+    assert nvim.lua("return calls") == [["enable", True, True], ["enable", False, True]]
+    nvim.keys("A")
+    nvim.until_ghost("one")
+
+
 def test_the_plugin_can_be_told_to_draw(start_nvim: Start, tmp_path: Path) -> None:
     nvim = start_nvim(setup=False)
     nvim.lua(SERVER)

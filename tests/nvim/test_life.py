@@ -211,6 +211,31 @@ def test_keys_of_ones_own_and_none(start_nvim: Start, tmp_path: Path) -> None:
     assert nvim.lua("return vim.fn.maparg('<M-w>', 'i')") == ""
 
 
+def test_setting_up_again_reaches_open_buffers(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    pid = _server_pid(nvim)
+    nvim.setup(cmd=nvim.lua("return require('fimble.config').options.cmd"), keymaps={"accept": "<C-y>"})
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    assert nvim.lua("return vim.fn.maparg('<Tab>', 'i', false, true).buffer") == 0
+    nvim.keys("<C-y>")
+    nvim.until_text("return a + b")
+    assert _server_pid(nvim) == pid
+
+
+def test_setting_up_again_with_other_settings_restarts_the_server(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([("def f():", "\n    x = 1\n    return x")], settings={"completion": {"lines": "single"}})
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    pid = _server_pid(nvim)
+    nvim.setup(cmd=nvim.lua("return require('fimble.config').options.cmd"), settings={"completion": {"lines": "multi"}})
+    nvim.wait(lambda: _alive_other(nvim, pid) and nvim.status()["state"] == "ready", "another server")
+    nvim.keys("Adef f():")
+    nvim.until_ghost("\n    x = 1\n    return x")
+
+
 def test_functions_for_ones_own_mappings(start_nvim: Start, tmp_path: Path) -> None:
     nvim = start_nvim([RETURN])
     nvim.edit(tmp_path / "a.py", "\n")

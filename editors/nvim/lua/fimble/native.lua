@@ -15,9 +15,10 @@ function M.is_available()
   return api() ~= nil
 end
 
+---@param on boolean
 ---@param client_id integer
-function M.enable(client_id)
-  api().enable(true, { client_id = client_id })
+function M.enable(on, client_id)
+  api().enable(on, { client_id = client_id })
 end
 
 --- Whether a suggestion is there is known only by taking it: true where one was, and it is being taken.
