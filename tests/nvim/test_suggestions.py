@@ -111,6 +111,18 @@ def test_tab_types_what_its_mapping_does(start_nvim: Start, tmp_path: Path, mapp
     assert "Error" not in nvim.api.command_output("messages")
 
 
+def test_control_keys_fall_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN], setup=False)
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.api.command("inoremap <buffer> <C-]> OTHER")
+    nvim.setup()
+    nvim.lua("require('fimble.server').attach_all()")
+    nvim.until_ready()
+    nvim.wait(lambda: nvim.lua("return vim.fn.maparg('<C-]>', 'i', false, true).desc") == "fimble: dismiss")
+    nvim.keys("A<C-]>")
+    nvim.until_text("OTHER")
+
+
 def test_word_by_word(start_nvim: Start, tmp_path: Path) -> None:
     nvim = _open(start_nvim, tmp_path, "\n", RETURN)
     nvim.keys("Aret")

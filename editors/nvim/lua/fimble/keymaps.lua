@@ -45,21 +45,25 @@ local function run(map, lhs)
   return ''
 end
 
+--- The mapping of a key; Neovim keeps some keys, such as <C-]>, in another form than keycode gives.
+---@param maps table[] as of nvim_get_keymap
+---@param lhs string
+---@return table?
+local function find(maps, lhs)
+  local raw = vim.keycode(lhs)
+  for _, map in ipairs(maps) do
+    if map.lhsraw == raw or vim.keycode(map.lhs) == raw then
+      return map
+    end
+  end
+end
+
 --- What the key does without us: the buffer's own mapping, else the global one, else itself.
 ---@param bufnr integer
 ---@param lhs string
 ---@return string
 local function fall_through(bufnr, lhs)
-  local map = had[bufnr] and had[bufnr][lhs]
-  if not map then
-    local raw = vim.keycode(lhs)
-    for _, other in ipairs(vim.api.nvim_get_keymap('i')) do
-      if (other.lhsraw or other.lhs) == raw or vim.keycode(other.lhs) == raw then
-        map = other
-        break
-      end
-    end
-  end
+  local map = had[bufnr] and had[bufnr][lhs] or find(vim.api.nvim_get_keymap('i'), lhs)
   return map and run(map, lhs) or vim.keycode(lhs)
 end
 
@@ -131,13 +135,10 @@ function M.set(bufnr, is_native)
     return
   end
   had[bufnr] = {}
-  local raws = {}
-  for _, map in ipairs(vim.api.nvim_buf_get_keymap(bufnr, 'i')) do
-    raws[map.lhsraw or vim.keycode(map.lhs)] = map
-  end
+  local before = vim.api.nvim_buf_get_keymap(bufnr, 'i')
   for name, lhs in pairs(config.options.keymaps) do
     if lhs then
-      had[bufnr][lhs] = raws[vim.keycode(lhs)]
+      had[bufnr][lhs] = find(before, lhs)
       if name == 'trigger' then
         local trigger = is_native and native.trigger or suggest.trigger
         vim.keymap.set('i', lhs, trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
