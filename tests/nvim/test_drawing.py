@@ -260,8 +260,27 @@ def test_newer_neovims_draw_themselves(start_nvim: Start, tmp_path: Path) -> Non
     nvim.keys("<Tab><M-]><M-[>")
     nvim.wait(lambda: len(nvim.lua("return calls")) == 4, "the calls")
     assert sorted(nvim.lua("return calls")[1:], key=str) == [["accepted"], ["select", -1], ["select", 1]]
+    nvim.keys("<M-\\>")
+    nvim.wait(lambda: len(nvim.told()) == 1, "the key's word")
+    nvim.api.command("Fimble trigger")
+    assert all("cannot be asked for them by key" in text for text in nvim.told())
+    assert len(nvim.told()) == 2
     assert _sent(nvim, "textDocument/inlineCompletion") == []
     assert nvim.ghost() is None
+
+
+def test_setting_up_again_takes_the_drawing_from_neovim(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim(setup=False)
+    nvim.lua(SERVER)
+    nvim.lua(NATIVE)
+    nvim.lua("answer_with({ 'one' }) require('fimble').setup({ cmd = serve, debounce_ms = 10 })")
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    nvim.wait(lambda: nvim.lua("return calls"), "enable")
+    nvim.lua("require('fimble').setup({ cmd = serve, renderer = 'own', debounce_ms = 10 })")
+    assert nvim.lua("return calls") == [["enable", True, True], ["enable", False, True]]
+    nvim.keys("A")
+    nvim.until_ghost("one")
 
 
 def test_the_plugin_can_be_told_to_draw(start_nvim: Start, tmp_path: Path) -> None:

@@ -146,6 +146,19 @@ def test_the_commands_words(start_nvim: Start) -> None:
     assert "stopped" in nvim.told()[2]
 
 
+def test_asking_where_nothing_can_be_shown_says_so(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN], auto_trigger=False)
+    nvim.api.command("Fimble trigger")
+    assert "does not serve this buffer" in nvim.told()[0]
+    nvim.edit(tmp_path / "a.py", "ret\n")
+    nvim.until_ready()
+    nvim.api.command("Fimble trigger")
+    assert "in insert mode only" in nvim.told()[1]
+    nvim.keys("A<Cmd>Fimble trigger<CR>")
+    nvim.until_ghost("urn a + b")
+    assert len(nvim.told()) == 2
+
+
 def test_a_download_that_fails_says_why(start_nvim: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FIMBLE_NETWORK_OFFLINE", "true")
     monkeypatch.setenv("FIMBLE_MODEL_ID", "qwen2.5-coder-0.5b")
@@ -196,6 +209,31 @@ def test_keys_of_ones_own_and_none(start_nvim: Start, tmp_path: Path) -> None:
     nvim.keys("<C-y>")
     nvim.until_text("return a + b")
     assert nvim.lua("return vim.fn.maparg('<M-w>', 'i')") == ""
+
+
+def test_setting_up_again_reaches_open_buffers(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    pid = _server_pid(nvim)
+    nvim.setup(cmd=nvim.lua("return require('fimble.config').options.cmd"), keymaps={"accept": "<C-y>"})
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    assert nvim.lua("return vim.fn.maparg('<Tab>', 'i', false, true).buffer") == 0
+    nvim.keys("<C-y>")
+    nvim.until_text("return a + b")
+    assert _server_pid(nvim) == pid
+
+
+def test_setting_up_again_with_other_settings_restarts_the_server(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([("def f():", "\n    x = 1\n    return x")], settings={"completion": {"lines": "single"}})
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.until_ready()
+    pid = _server_pid(nvim)
+    nvim.setup(cmd=nvim.lua("return require('fimble.config').options.cmd"), settings={"completion": {"lines": "multi"}})
+    nvim.wait(lambda: _alive_other(nvim, pid) and nvim.status()["state"] == "ready", "another server")
+    nvim.keys("Adef f():")
+    nvim.until_ghost("\n    x = 1\n    return x")
 
 
 def test_functions_for_ones_own_mappings(start_nvim: Start, tmp_path: Path) -> None:

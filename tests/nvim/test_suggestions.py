@@ -68,12 +68,15 @@ def test_tab_falls_through_to_what_it_was(start_nvim: Start, tmp_path: Path) -> 
         "imap <buffer> <Tab> zz",
         "lua vim.keymap.set('i', '<Tab>', function() return 'OTHER' end, { buffer = 0, expr = true })",
         "lua vim.keymap.set('i', '<Tab>', function() vim.api.nvim_put({'OTHER'}, 'c', true, true) end, {buffer = 0})",
+        "imap <buffer> <expr> <Tab> 1 < 2 ? '<Plug>(other)' : '<Tab>'",
+        "lua vim.keymap.set('i', '<Tab>', function() return 'zz' end, { buffer = 0, expr = true, remap = true })",
     ],
-    ids=["plain", "expr", "remapped", "lua expr", "lua"],
+    ids=["plain", "expr", "remapped", "lua expr", "lua", "remapped expr", "remapped lua expr"],
 )
 def test_tab_falls_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_path: Path, mapping: str) -> None:
     nvim = start_nvim([RETURN], setup=False)
     nvim.api.command("inoremap zz OTHER")
+    nvim.api.command("inoremap <Plug>(other) OTHER")
     nvim.edit(tmp_path / "a.py", "\n")
     nvim.api.command(mapping)
     nvim.setup()
@@ -81,6 +84,42 @@ def test_tab_falls_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_pat
     nvim.until_ready()
     nvim.wait(lambda: nvim.lua("return vim.fn.maparg('<Tab>', 'i', false, true).desc") == "fimble: accept")
     nvim.keys("A<Tab>")
+    nvim.until_text("OTHER")
+
+
+@pytest.mark.parametrize(
+    ("mapping", "text"),
+    [
+        ("imap <expr> <Tab> 1 < 2 ? '<Tab>zz' : ''", "x\tOTHER!"),
+        ("imap <Tab> <Tab>zz", "x\tOTHER!"),
+        ("inoremap <expr> <Tab> '…<lt>Tab>'", "x…<Tab>!"),
+        ("inoremap <Tab> …", "x…!"),
+        ("lua vim.keymap.set('i', '<Tab>', function() return '…<Tab>' end, { expr = true })", "x…\t!"),
+        ("lua vim.keymap.set('i', '<Tab>', function() end, { expr = true })", "x!"),
+    ],
+    ids=["expr with itself", "itself", "expr with text", "text", "lua expr with text", "lua expr with nothing"],
+)
+def test_tab_types_what_its_mapping_does(start_nvim: Start, tmp_path: Path, mapping: str, text: str) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.api.command("set noexpandtab")
+    nvim.api.command("inoremap zz OTHER")
+    nvim.api.command(mapping)
+    nvim.edit(tmp_path / "a.txt", "x\n")
+    nvim.until_ready()
+    nvim.keys("A<Tab>!")
+    nvim.until_text(text)
+    assert "Error" not in nvim.api.command_output("messages")
+
+
+def test_control_keys_fall_through_to_the_buffers_own_mapping(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN], setup=False)
+    nvim.edit(tmp_path / "a.py", "\n")
+    nvim.api.command("inoremap <buffer> <C-]> OTHER")
+    nvim.setup()
+    nvim.lua("require('fimble.server').attach_all()")
+    nvim.until_ready()
+    nvim.wait(lambda: nvim.lua("return vim.fn.maparg('<C-]>', 'i', false, true).desc") == "fimble: dismiss")
+    nvim.keys("A<C-]>")
     nvim.until_text("OTHER")
 
 
@@ -159,6 +198,30 @@ def test_moving_away_drops_it(start_nvim: Start, tmp_path: Path) -> None:
     nvim.until_ghost("urn a + b")
     nvim.keys("<Left><Left>")
     nvim.until_no_ghost()
+
+
+def test_moving_back_into_what_was_typed_drops_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", RETURN)
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    nvim.keys("ur")
+    nvim.until_ghost("n a + b")
+    nvim.keys("<Left>")
+    nvim.until_no_ghost()
+    nvim.keys("<M-w>")
+    nvim.stays(lambda: "returnr" not in nvim.text[0])
+
+
+def test_deleting_what_was_typed_keeps_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", RETURN)
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    n_before = nvim.server_log().count("inlineCompletion")
+    nvim.keys("ur")
+    nvim.until_ghost("n a + b")
+    nvim.keys("<BS>")
+    nvim.until_ghost("rn a + b")
+    assert nvim.server_log().count("inlineCompletion") == n_before
 
 
 @pytest.mark.parametrize("keys", ["<Esc>", "<C-c>"])
@@ -285,6 +348,27 @@ def test_asking_by_key_only(start_nvim: Start, tmp_path: Path) -> None:
     nvim.stays(lambda: nvim.ghost() is None)
     nvim.keys("<M-\\>")
     nvim.until_ghost("urn a + b")
+
+
+def test_typing_out_what_was_asked_for_by_key_leaves_nothing(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "x = add()\n", ("add(1", ", 2)"), auto_trigger=False)
+    nvim.api.command("set expandtab shiftwidth=4 softtabstop=4")
+    nvim.at(1, 8)
+    nvim.keys("i1<M-\\>")
+    nvim.until_ghost(", 2")
+    nvim.keys(", 2")
+    nvim.until_no_ghost()
+    nvim.keys("<Tab>")
+    nvim.until_text("x = add(1, 2    )")
+
+
+def test_deleting_behind_what_was_asked_for_by_key_drops_it(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = _open(start_nvim, tmp_path, "ret  # tail\n", ("retu", "rn a"), auto_trigger=False)
+    nvim.at(1, 3)
+    nvim.keys("iu<M-\\>")
+    nvim.until_ghost("rn a")
+    nvim.keys("<Del>")
+    nvim.until_no_ghost()
 
 
 def test_with_the_menu_open_the_keys_are_the_menus(start_nvim: Start, tmp_path: Path) -> None:

@@ -20,6 +20,15 @@ local function is_native()
   return renderer ~= 'own' and native.is_available()
 end
 
+--- Leave a buffer as it was before us.
+---@param bufnr integer
+local function leave(bufnr)
+  clients[bufnr] = nil
+  suggest.forget(bufnr)
+  keymaps.unset(bufnr)
+  vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
+end
+
 --- Follow a buffer that the server looks after.
 ---@param bufnr integer
 local function follow(bufnr)
@@ -31,9 +40,7 @@ local function follow(bufnr)
     suggest.cursor_rests(bufnr)
   end)
   on('BufUnload', function()
-    clients[bufnr] = nil
-    suggest.forget(bufnr)
-    keymaps.unset(bufnr)
+    leave(bufnr)
   end)
   if is_native() then
     return
@@ -66,7 +73,7 @@ local function attached(bufnr, client_id)
   keymaps.set(bufnr, is_native())
   follow(bufnr)
   if is_native() then
-    native.enable(client_id)
+    native.enable(true, client_id)
   elseif vim.api.nvim_get_current_buf() == bufnr and vim.api.nvim_get_mode().mode:sub(1, 1) == 'i' then
     suggest.ask_soon(bufnr)
   end
@@ -75,12 +82,22 @@ local function attached(bufnr, client_id)
   end
 end
 
+--- What the server is started with, and which buffers it is given.
+local STARTED_WITH = { 'cmd', 'cmd_env', 'settings', 'root_markers', 'filetypes', 'exclude_filetypes' }
+
 --- Start. Calling it again changes the options; the server is started anew for those that are its own.
 ---@param opts? fimble.Options
 function M.setup(opts)
   if vim.fn.has('nvim-0.11') == 0 then
     vim.notify('fimble needs Neovim 0.11 or later', vim.log.levels.ERROR)
     return
+  end
+  local before, followed = config.options, vim.deepcopy(clients)
+  for bufnr, client_id in pairs(followed) do
+    if is_native() then
+      native.enable(false, client_id)
+    end
+    leave(bufnr)
   end
   config.setup(opts)
   ghost.define_highlight()
@@ -103,15 +120,22 @@ function M.setup(opts)
   on('LspDetach', function(event)
     local client = vim.lsp.get_client_by_id(event.data.client_id)
     if client and client.name == server.name then
-      clients[event.buf] = nil
-      suggest.forget(event.buf)
-      keymaps.unset(event.buf)
-      vim.api.nvim_clear_autocmds({ group = group, buffer = event.buf })
+      leave(event.buf)
     end
   end)
-  if vim.v.vim_did_enter == 1 then
-    server.attach_all()
+  if vim.v.vim_did_enter == 0 then
+    return
   end
+  for _, name in ipairs(STARTED_WITH) do
+    if not vim.deep_equal(before[name], config.options[name]) then
+      server.restart()
+      return
+    end
+  end
+  for bufnr, client_id in pairs(followed) do
+    attached(bufnr, client_id)
+  end
+  server.attach_all()
 end
 
 --- Take the suggestion; false when none is shown. For mappings of your own, outside of expr mappings.
@@ -152,10 +176,17 @@ function M.is_shown()
 end
 
 M.dismiss = suggest.dismiss
-M.trigger = suggest.trigger
 M.restart = server.restart
 --- A component for a statusline.
 M.statusline = status.component
+
+function M.trigger()
+  if is_native() then
+    native.trigger()
+  else
+    suggest.trigger()
+  end
+end
 
 function M.next()
   if is_native() then

@@ -8,24 +8,54 @@ local M = {}
 ---@type table<integer, table<string, table>> what buffers had on our keys before us
 local had = {}
 
----@param map table as of maparg
+--- Bytes of keys, a byte 0x80 of the text unmarked: Neovim marks it when it takes the keys, and twice would be wrong.
+---@param notation string
+---@return string
+local function bytes_of(notation)
+  return (vim.keycode(notation):gsub('\128\254X', '\128'))
+end
+
+---@param map table as of nvim_get_keymap
+---@param lhs string
 ---@return string keys to run in its place
-local function run(map)
+local function run(map, lhs)
+  local keys
   if map.expr == 1 then
-    local keys = map.callback and map.callback() or vim.api.nvim_eval(map.rhs)
-    keys = keys == nil and '' or keys
-    return map.replace_keycodes == 1 and vim.keycode(keys) or keys
-  end
-  if map.callback then
+    if map.callback then
+      keys = map.callback()
+    else
+      keys = vim.api.nvim_eval(bytes_of(map.rhs)) -- the expression stands there in key notation, as any `rhs`
+    end
+    keys = type(keys) == 'string' and keys or ''
+    keys = map.replace_keycodes == 1 and bytes_of(keys) or keys
+  elseif map.callback then
     vim.schedule(map.callback)
     return ''
+  else
+    keys = bytes_of(map.rhs or '')
   end
-  local keys = vim.keycode(map.rhs or '')
   if map.noremap == 1 then
     return keys
   end
-  vim.api.nvim_feedkeys(keys, 'm', false)
+  -- Like Neovim, leave the key itself unmapped where the mapping begins with it: else it would run for ever.
+  local itself = bytes_of(lhs)
+  local n_unmapped = vim.startswith(keys, itself) and #itself or 0
+  vim.api.nvim_feedkeys(keys:sub(n_unmapped + 1), 'im', true)
+  vim.api.nvim_feedkeys(keys:sub(1, n_unmapped), 'in', true)
   return ''
+end
+
+--- The mapping of a key; Neovim keeps some keys, such as <C-]>, in another form than keycode gives.
+---@param maps table[] as of nvim_get_keymap
+---@param lhs string
+---@return table?
+local function find(maps, lhs)
+  local raw = vim.keycode(lhs)
+  for _, map in ipairs(maps) do
+    if map.lhsraw == raw or vim.keycode(map.lhs) == raw then
+      return map
+    end
+  end
 end
 
 --- What the key does without us: the buffer's own mapping, else the global one, else itself.
@@ -33,17 +63,8 @@ end
 ---@param lhs string
 ---@return string
 local function fall_through(bufnr, lhs)
-  local map = had[bufnr] and had[bufnr][lhs]
-  if not map then
-    local raw = vim.keycode(lhs)
-    for _, other in ipairs(vim.api.nvim_get_keymap('i')) do
-      if (other.lhsraw or other.lhs) == raw or vim.keycode(other.lhs) == raw then
-        map = other
-        break
-      end
-    end
-  end
-  return map and run(map) or vim.keycode(lhs)
+  local map = had[bufnr] and had[bufnr][lhs] or find(vim.api.nvim_get_keymap('i'), lhs)
+  return map and run(map, lhs) or vim.keycode(lhs)
 end
 
 --- A command to be run in the mapping's place: in order with the keys around it, with an undo step of its own.
@@ -114,15 +135,13 @@ function M.set(bufnr, is_native)
     return
   end
   had[bufnr] = {}
-  local raws = {}
-  for _, map in ipairs(vim.api.nvim_buf_get_keymap(bufnr, 'i')) do
-    raws[map.lhsraw or vim.keycode(map.lhs)] = map
-  end
+  local before = vim.api.nvim_buf_get_keymap(bufnr, 'i')
   for name, lhs in pairs(config.options.keymaps) do
     if lhs then
-      had[bufnr][lhs] = raws[vim.keycode(lhs)]
+      had[bufnr][lhs] = find(before, lhs)
       if name == 'trigger' then
-        vim.keymap.set('i', lhs, suggest.trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
+        local trigger = is_native and native.trigger or suggest.trigger
+        vim.keymap.set('i', lhs, trigger, { buffer = bufnr, desc = 'fimble: ask for suggestions' })
       else
         vim.keymap.set('i', lhs, function()
           return press(name, bufnr, lhs, is_native)

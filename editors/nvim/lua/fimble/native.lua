@@ -15,9 +15,10 @@ function M.is_available()
   return api() ~= nil
 end
 
+---@param on boolean
 ---@param client_id integer
-function M.enable(client_id)
-  api().enable(true, { client_id = client_id })
+function M.enable(on, client_id)
+  api().enable(on, { client_id = client_id })
 end
 
 --- Whether a suggestion is there is known only by taking it: true where one was, and it is being taken.
@@ -69,6 +70,14 @@ function M.take_part(cut)
       end
     end,
   }) == true
+end
+
+--- Neovim asks by itself only; what the plugin asked for and drew beside it, nothing would take off the screen.
+function M.trigger()
+  vim.notify(
+    "fimble: Neovim draws the suggestions and cannot be asked for them by key; renderer = 'own' in setup can",
+    vim.log.levels.WARN
+  )
 end
 
 ---@param step integer

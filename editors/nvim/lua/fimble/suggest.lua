@@ -15,6 +15,7 @@ local INVOKED, AUTOMATIC = 1, 2
 ---@field n_rest integer bytes of the line behind the item's range
 ---@field client_id integer
 ---@field was_invoked boolean
+---@field drawn? { tick: integer, row: integer, col: integer } the text's changedtick and the cursor when it was drawn last
 
 ---@class fimble.State
 ---@field shown? fimble.Shown
@@ -119,6 +120,7 @@ local function draw(bufnr)
   end
   local row, col = cursor()
   ghost.draw(bufnr, { row = row, col = col, text = coming, tail = tail, rest = rest })
+  shown.drawn = { tick = vim.api.nvim_buf_get_changedtick(bufnr), row = row, col = col }
   return true
 end
 
@@ -266,15 +268,25 @@ end
 
 --- Ask now, by the user's wish, for several.
 function M.trigger()
-  ask(vim.api.nvim_get_current_buf(), INVOKED)
+  local bufnr = vim.api.nvim_get_current_buf()
+  if not server.client(bufnr) then
+    vim.notify('fimble: the server does not serve this buffer; see :checkhealth fimble', vim.log.levels.ERROR)
+  elseif not is_inserting() then
+    vim.notify('fimble: suggestions are asked for and shown in insert mode only', vim.log.levels.WARN)
+  else
+    ask(bufnr, INVOKED)
+  end
 end
 
 --- The text changed while inserting: typed into the suggestion, or past it.
 ---@param bufnr integer
 function M.text_changed(bufnr)
-  local state = states[bufnr]
-  if state and state.shown and draw(bufnr) then
+  if draw(bufnr) then
     return
+  end
+  -- Where nothing is shown, a request by key may be on its way, for this very text.
+  if M.is_shown(bufnr) then
+    M.clear(bufnr)
   end
   M.ask_soon(bufnr)
 end
@@ -282,8 +294,15 @@ end
 --- The cursor moved while inserting, perhaps by an edit that `text_changed` hears of next.
 ---@param bufnr integer
 function M.cursor_moved(bufnr)
-  local state = states[bufnr]
-  if state and state.shown and not progress(bufnr, state.shown) then
+  local shown = states[bufnr] and states[bufnr].shown
+  if not shown then
+    return
+  end
+  local row, col = cursor()
+  local drawn = shown.drawn
+  -- Moved by itself: behind the cursor there may be text of the suggestion now, which a part taken would double.
+  local is_move = drawn.tick == vim.api.nvim_buf_get_changedtick(bufnr) and (drawn.row ~= row or drawn.col ~= col)
+  if is_move or not progress(bufnr, shown) then
     M.clear(bufnr)
   end
 end
