@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CACHE := $(CURDIR)/.cache
+CACHE := .cache
 LLAMA := 0.3.36
 SDIST := $(CACHE)/sdist/llama_cpp_python-$(LLAMA).tar.gz
 WHEELS := $(CACHE)/wheels
@@ -11,8 +11,8 @@ MODEL := qwen2.5-coder-0.5b
 TORCH ?= torch==2.13.0
 # The model process is all that uses a core for long; two jobs suit a small machine.
 export CMAKE_BUILD_PARALLEL_LEVEL ?= $(shell nproc 2>/dev/null || echo 2)
-export FIMBLE_SDIST_DIR := $(CACHE)/sdist
-export FIMBLE_WHEEL_DIR := $(WHEELS)
+export FIMBLE_SDIST_DIR := $(CURDIR)/$(CACHE)/sdist
+export FIMBLE_WHEEL_DIR := $(CURDIR)/$(WHEELS)
 
 .PHONY: demo test test-fast test-tune lint format bench clean install model dev editors
 
@@ -23,16 +23,19 @@ install: $(VENV)/installed
 model: install
 	$(BIN)/fimble models pull $(MODEL)
 
-$(BIN)/python:
-	$(PYTHON) -m venv $(VENV)
+$(VENV)/made:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "fimble needs Python 3.11 or newer, and $(PYTHON) is none. Name another: make PYTHON=python3.12 ..." >&2; exit 1; }
+	$(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
 
 # GCC 12 and older take the configuration of AMX tiles for a dead store (ggml-org/llama.cpp pull request 26954), and the
-# model process dies of an illegal instruction on processors that have AMX.
-AMX_KEPT := -fno-tree-dse -fno-dse
+# model process dies of an illegal instruction on processors that have AMX. Clang knows no such flags.
+AMX_KEPT := $(shell $(CXX) -fno-tree-dse -fno-dse -Werror -E -x c++ /dev/null >/dev/null 2>&1 && echo -fno-tree-dse -fno-dse)
 
 # llama.cpp is built here once, from the package's source, for this machine's CPU; no tool is built that is not used.
-$(VENV)/llama: | $(BIN)/python
+$(VENV)/llama: | $(VENV)/made
 	mkdir -p $(CACHE)/sdist
 	test -f $(SDIST) || $(BIN)/python -m pip download --quiet --no-deps --no-binary llama-cpp-python --dest $(CACHE)/sdist llama-cpp-python==$(LLAMA)
 	@echo "Building llama.cpp (about 4 minutes on 2 cores) ..."
