@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
-from fimble.backend.host.cores import ThreadChooser, usable_cores
+from fimble.backend.host.cores import ThreadChooser, masked_cores, usable_cores
 from fimble.backend.host.protocol import ModelSpec
 from fimble.backend.llama import generate, recall
 from fimble.backend.llama.context import ContextOptions, LlamaContext
@@ -79,7 +79,7 @@ class Inference:
         self._context: LlamaContext | None = None
         self._shelf: KvShelf | None = None
         self._info: ModelInfo | None = None
-        self._chooser = ThreadChooser(usable_cores())
+        self._chooser = ThreadChooser(masked_cores(), max_threads=usable_cores())
         self._trees, self._left_memory = TreeCache(), LeftMemory()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
