@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.tuning.conftest import MONEY, ORDERS, make_repository
+from tests.tuning.conftest import MIT, MONEY, ORDERS, make_repository
 
 from fimble.cli.tune import tune
 from fimble.core.errors import InputError
 from fimble.tuning.mine.examples import load
+from fimble.tuning.mine.licence import is_permissive, licence_of, licence_of_text
 from fimble.tuning.mine.run import MineOptions, MineReport, mine
 
 
@@ -71,6 +72,34 @@ def test_only_permissive_licences_count(tmp_path: Path) -> None:
             run([path], tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert run([gpl], tmp_path / "own", MineOptions(any_licence=True)).n_examples
+
+
+@pytest.mark.parametrize(
+    ("text", "licence"),
+    [
+        ("Business Source License 1.1\nChange License: Apache License, Version 2.0", "BUSL"),
+        ("# Functional Source License, Version 1.1, MIT Future License\n" + MIT, "FSL"),
+        ('"Commons Clause" License Condition v1.0\nLicense: MIT\n' + MIT, "Commons-Clause"),
+        ("Elastic License 2.0\nParts are under the Apache License, Version 2.0", "Elastic"),
+        ("Server Side Public License\nApache License, Version 2.0", "SSPL"),
+        ("# PolyForm Noncommercial License 1.0.0\n" + MIT, "PolyForm"),
+        ("BigCode OpenRAIL-M v1\n" + MIT, "RAIL"),
+        (MIT, "MIT"),
+    ],
+)
+def test_a_licence_with_strings_attached_is_not_the_one_it_quotes(text: str, licence: str) -> None:
+    assert licence_of_text(text) == licence
+    assert is_permissive(licence) is (licence == "MIT")
+
+
+@pytest.mark.parametrize(
+    ("claim", "licence"), [("FSL-1.1-MIT", None), ("MIT with Commons Clause", None), ("BUSL-1.1", None), ("MIT", "MIT")]
+)
+def test_metadata_that_claims_strings_attached_is_not_permissive(
+    tmp_path: Path, claim: str, licence: str | None
+) -> None:
+    (tmp_path / "package.json").write_text(json.dumps({"license": claim}), "utf-8")
+    assert licence_of(tmp_path) == licence
 
 
 def test_files_under_other_terms_or_with_secrets_or_generated_are_left_out(repository: Path, tmp_path: Path) -> None:

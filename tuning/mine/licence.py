@@ -31,6 +31,13 @@ PERMISSIVE = frozenset(
 # A telling sentence of each licence, with white space made single blanks. Checked in this order: texts that quote or
 # extend another licence stand first.
 _SENTENCES = (
+    ("BUSL", r"business source license"),
+    ("FSL", r"functional source license"),
+    ("Commons-Clause", r"commons clause"),
+    ("Elastic", r"elastic license"),
+    ("SSPL", r"server side public license"),
+    ("PolyForm", r"polyform"),
+    ("RAIL", r"\b(?:open)?rail\b|responsible ai license"),
     ("AGPL-3.0", r"gnu affero general public license"),
     ("LGPL", r"gnu (?:lesser|library) general public license"),
     ("GPL", r"gnu general public license"),
@@ -56,7 +63,10 @@ _NAMES = (
     ("ISC", r"\bISC\b"),
     ("PSF-2.0", r"Python Software Foundation|\bPSF\b"),
 )
-_COPYLEFT = re.compile(r"\b(?:A?GPL|LGPL|MPL|EPL|CC-BY-NC|proprietary)\b", re.IGNORECASE)
+_NOT_PERMISSIVE = re.compile(
+    r"\b(?:A?GPL|LGPL|MPL|EPL|CC-BY-NC|proprietary|BUSL|FSL|Commons[ -]Clause|Elastic|SSPL|PolyForm|(?:Open)?RAIL)\b",
+    re.IGNORECASE,
+)
 _LICENCE_FILE = re.compile(r"(?:licen[cs]es?|copying|unlicense)(?:[.-].*)?$", re.IGNORECASE)
 _HEAD_BYTES = 20_000
 _HEADER_CHARS = 2_500
@@ -120,7 +130,7 @@ def _from_metadata(root: Path) -> str | None:
     cargo = re.search(r'(?m)^license\s*=\s*"([^"]+)"', _head(root / "Cargo.toml"))
     claims += [f"License: {cargo[1]}"] if cargo else []
     claimed = "\n".join(claims)
-    if _COPYLEFT.search(claimed):
+    if _NOT_PERMISSIVE.search(claimed):
         return None
     return next((name for name, pattern in _NAMES if re.search(pattern, claimed, re.IGNORECASE)), None)
 
