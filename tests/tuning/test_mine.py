@@ -13,7 +13,7 @@ from tests.tuning.conftest import MIT, MONEY, ORDERS, make_repository
 from fimble.cli.tune import tune
 from fimble.core.errors import InputError
 from fimble.tuning.mine.examples import load
-from fimble.tuning.mine.licence import is_permissive, licence_of, licence_of_text
+from fimble.tuning.mine.licence import header_forbids, is_permissive, licence_of, licence_of_text
 from fimble.tuning.mine.run import MineOptions, MineReport, mine
 
 
@@ -100,6 +100,32 @@ def test_metadata_that_claims_strings_attached_is_not_permissive(
 ) -> None:
     (tmp_path / "package.json").write_text(json.dumps({"license": claim}), "utf-8")
     assert licence_of(tmp_path) == licence
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_forbidden"),
+    [
+        ("MIT", False),
+        ("MIT OR GPL-3.0-only", False),
+        ("GPL-2.0-only or (MIT and BSD-3-Clause)", False),
+        ("(MIT OR GPL-3.0-only) AND BSD-3-Clause", False),
+        ("Apache-2.0 WITH LLVM-exception", False),
+        ("MIT -->", False),
+        ("GPL-2.0-only", True),
+        ("MIT AND GPL-3.0-only", True),
+        ("Apache-2.0 AND LGPL-2.1-or-later", True),
+        ("(MIT OR GPL-3.0-only) AND GPL-2.0-only", True),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", True),
+        ("MIT AND", True),
+        ("MIT AND GPL-2.0-or-later", True),
+        ("MIT (see LICENSE)", False),
+        ("(MIT", False),
+    ],
+)
+def test_all_terms_of_some_alternative_are_permissive_or_the_file_is_left_out(
+    declared: str, is_forbidden: bool
+) -> None:
+    assert header_forbids(f"// SPDX-License-Identifier: {declared}\ncode();\n") is is_forbidden
 
 
 def test_files_under_other_terms_or_with_secrets_or_generated_are_left_out(repository: Path, tmp_path: Path) -> None:

@@ -71,6 +71,8 @@ _LICENCE_FILE = re.compile(r"(?:licen[cs]es?|copying|unlicense)(?:[.-].*)?$", re
 _HEAD_BYTES = 20_000
 _HEADER_CHARS = 2_500
 _SPDX = re.compile(r"SPDX-License-Identifier:\s*([^\n*]+)")
+_INNERMOST = re.compile(r"\(([^()]*)\)")
+_OR, _AND = (re.compile(rf"(?:^| ){word}(?: |$)", re.IGNORECASE) for word in ("OR", "AND"))  # not -or-later
 _FOREIGN_HEADER = re.compile(
     r"GNU (?:Affero |Lesser |Library )?General Public License|Mozilla Public License"
     r"|All rights reserved\.? *(?:Confidential|Proprietary)",
@@ -103,8 +105,20 @@ def header_forbids(text: str) -> bool:
     head = text[:_HEADER_CHARS]
     declared = _SPDX.search(head)
     if declared:
-        return not any(name in PERMISSIVE for name in re.split(r"[\s()]+", declared[1]))
+        return not _allows(" ".join(declared[1].split()))
     return _FOREIGN_HEADER.search(head) is not None
+
+
+def _allows(expression: str) -> bool:
+    """Whether an SPDX expression offers an alternative whose terms are all permissive."""
+    n_found = 1
+    while n_found:  # what stands in the innermost parentheses is as good as its answer
+        expression, n_found = _INNERMOST.subn(lambda found: " MIT " if _allows(found[1]) else " none ", expression)
+    return any(
+        # An exception after WITH takes no permission away.
+        all(term.strip().partition(" ")[0].strip("()") in PERMISSIVE for term in _AND.split(alternative))
+        for alternative in _OR.split(expression)
+    )
 
 
 def _licence_files(root: Path) -> Iterator[Path]:
