@@ -24,7 +24,7 @@ from fimble.backend.llama.kvkey import state_key
 from fimble.backend.llama.library import build_facts
 from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import FimbleError, InputError
-from fimble.core.flow import ModelInfo, Prompt, Token, TokenId
+from fimble.core.flow import GenerationStats, ModelInfo, Prompt, StopReason, Token, TokenId
 from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.parse_log import LOG_CHANGED_NOTE, log_is_understood
@@ -183,6 +183,8 @@ class Inference:
             waiting.on_done({"dropped": True})
 
     def _do(self, job: Job) -> dict[str, object]:
+        if job.cancelled and job.prompt is not None:
+            return {"dropped": True} if job.is_warm_up else {"stats": asdict(_never_begun(job, job.prompt))}
         model, context = self._ready(job.spec)
         if _is_question(job):
             return _look_up(model, context, self._shelf, job)
@@ -278,6 +280,20 @@ def _open_shelf(place: StatePlace, spec: ModelSpec, model: LlamaModel) -> KvShel
         _log.warning("no KV states are used: %s", error)
         return None
     return KvShelf(place.folder, key, place.max_bytes)
+
+
+def _never_begun(job: Job, prompt: Prompt) -> GenerationStats:
+    queue_ms = (time.perf_counter() - job.arrived) * 1000.0
+    return GenerationStats(
+        n_prompt_tokens=prompt.n_tokens,
+        n_reused_tokens=0,
+        n_generated_tokens=0,
+        queue_ms=queue_ms,
+        prompt_ms=0.0,
+        first_token_ms=queue_ms,
+        total_ms=queue_ms,
+        stop_reason=StopReason.CANCELLED,
+    )
 
 
 def _is_question(job: Job) -> bool:
