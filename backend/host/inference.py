@@ -90,6 +90,8 @@ class Inference:
         Questions to a loaded model's vocabulary and cache are answered here and now: they must not wait for a running
         job.
         """
+        with self._lock:
+            self._unload_wanted = False
         if _is_question(job) and self._answer_at_once(job):
             return
         with self._lock:
@@ -110,7 +112,7 @@ class Inference:
                 self._interrupt(job)
 
     def unload(self) -> None:
-        """Free the weights when the thread is next idle."""
+        """Free the weights when the thread is next idle, unless it is asked for something before."""
         with self._lock:
             self._unload_wanted = True
             self._lock.notify()
@@ -165,14 +167,14 @@ class Inference:
     def _next(self) -> Job | _Unload | None:
         with self._lock:
             while not self._stopping:
+                is_unload_wanted, self._unload_wanted = self._unload_wanted, False
                 if self._requests or self._warm_ups:
                     job = (self._requests or self._warm_ups).popleft()
                     self._running = job
                     if self._context:
                         self._context.allow()
                     return job
-                if self._unload_wanted:
-                    self._unload_wanted = False
+                if is_unload_wanted:
                     return _Unload()
                 self._lock.wait()
             return None

@@ -25,6 +25,7 @@ class FakeModel:
 
     may_load = threading.Event()
     is_loading = threading.Event()
+    is_freed = threading.Event()
     piece_index = None
 
     n_loaded = 0
@@ -38,7 +39,7 @@ class FakeModel:
         return [TokenId(0)]
 
     def close(self) -> None:
-        pass
+        self.is_freed.set()
 
 
 class FakeContext:
@@ -77,6 +78,7 @@ def thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inference]:
     monkeypatch.setattr(inference, "LlamaContext", FakeContext)
     FakeModel.may_load.clear()
     FakeModel.is_loading.clear()
+    FakeModel.is_freed.clear()
     FakeModel.n_loaded = 0
     FakeContext.evaluated = []
     made = Inference()
@@ -138,3 +140,27 @@ def test_what_is_cancelled_while_it_waits_is_answered_without_being_begun(thread
     assert answer["stats"]["n_generated_tokens"] == answer["stats"]["n_reused_tokens"] == 0
     assert warm_up.results == [{"dropped": True}]
     assert FakeModel.n_loaded == 1, "the weights were replaced for an answer that nobody wants"
+
+
+def test_a_request_withdraws_the_wish_to_unload(thread: Inference) -> None:
+    first, later = Asked(texts=("x",)), Asked(texts=("y",))
+    thread.submit(first.job)
+    assert FakeModel.is_loading.wait(20)
+    thread.unload()
+    thread.submit(later.job)
+    FakeModel.may_load.set()
+    assert later.is_done.wait(20)
+    assert not FakeModel.is_freed.wait(0.3), "weights that were just used were freed"
+    thread.unload()
+    assert FakeModel.is_freed.wait(20)
+
+
+def test_a_wish_to_unload_from_before_a_request_begins_is_over(thread: Inference) -> None:
+    first, later = Asked(texts=("x",)), Asked(texts=("y",))
+    thread.submit(first.job)
+    assert FakeModel.is_loading.wait(20)
+    thread.submit(later.job)
+    thread.unload()
+    FakeModel.may_load.set()
+    assert later.is_done.wait(20)
+    assert not FakeModel.is_freed.wait(0.3), "weights that were just used were freed"
