@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,11 @@ from tests.tuning.conftest import MIT, MONEY, ORDERS, make_repository
 
 from fimble.cli.tune import tune
 from fimble.core.errors import InputError
+from fimble.tuning.mine.decontaminate import excluded_as
 from fimble.tuning.mine.examples import load
 from fimble.tuning.mine.licence import header_forbids, is_permissive, licence_of, licence_of_text
 from fimble.tuning.mine.run import MineOptions, MineReport, mine
+from fimble.tuning.mine.sources import open_repository
 
 
 def run(paths: list[Path], out: Path, options: MineOptions | None = None) -> MineReport:
@@ -158,6 +161,34 @@ def test_a_package_archive_is_mined(repository: Path, tmp_path: Path) -> None:
     report = run([archive], tmp_path / "out")
     assert report.repositories == {"webshop": "MIT"}
     assert report.n_files == 2
+
+
+@pytest.mark.parametrize(
+    ("archive", "name", "excluded"),
+    [
+        ("flask-cors-4.0.0.tar.gz", "flask-cors", None),
+        ("flask_login-0.6.3-py3-none-any.whl", "flask_login", None),
+        ("two-2d-1.0rc1.tgz", "two-2d", None),
+        ("vite-5.0.0-beta.1.tgz", "vite", None),
+        ("pytz-2024.zip", "pytz", None),
+        ("plain.zip", "plain", None),
+        ("Polly-v8.1.zip", "polly", "App-vNext/Polly"),
+        ("human-eval-master.zip", "human-eval", "openai/human-eval"),
+        ("human-eval-" + "0a" * 20 + ".zip", "human-eval", "openai/human-eval"),
+        ("Qwen2.5-Coder-main.zip", "qwen2.5-coder", "QwenLM/Qwen2.5-Coder"),
+        ("jedi-language-server-main.zip", "jedi-language-server", "pappasam/jedi-language-server"),
+        ("jedi_language_server-0.41.1.tar.gz", "jedi_language_server", "pappasam/jedi-language-server"),
+    ],
+)
+def test_an_archive_has_its_packages_whole_name(archive: str, name: str, excluded: str | None, tmp_path: Path) -> None:
+    path = tmp_path / archive
+    if archive.endswith("gz"):
+        tarfile.open(path, "w:gz").close()
+    else:
+        zipfile.ZipFile(path, "w").close()
+    repository = open_repository(path, tmp_path / "unpacked")
+    assert repository.name == name
+    assert excluded_as(name, repository.root) == excluded
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "notes.txt", "broken.tar.gz"])
