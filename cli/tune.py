@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from fimble.tuning.prepare.run import PrepareOptions
     from fimble.tuning.training.run_folder import TrainConfig
 
+# Shorter rows hold few sequences, and the more of them a step needs.
+_LEAST_ROW_TOKENS = 1024
+
 
 @click.group()
 def tune() -> None:
@@ -197,7 +200,7 @@ def bar(name: str) -> Generator[Callable[[int, int], None]]:
 @click.option("--learning-rate", default=3e-4, show_default=True, type=float)
 @click.option("--horizon-weight", default=0.1, show_default=True, type=float, help="Of the horizon loss; 0: without.")
 @click.option("--order", default="curriculum", show_default=True, type=click.Choice(["curriculum", "random"]))
-@click.option("--row-tokens", default=1024, show_default=True, type=click.IntRange(min=64), help="Tokens a row has.")
+@click.option("--row-tokens", type=click.IntRange(min=64), help="Tokens a row has; without it, enough for all of them.")
 @click.option("--rows-per-step", default=8, show_default=True, type=click.IntRange(min=1))
 @click.option("--epochs", default=1, show_default=True, type=click.IntRange(min=1))
 @click.option("--max-steps", default=0, type=click.IntRange(min=0), help="Stop after so many steps; 0: do all.")
@@ -214,7 +217,7 @@ def train(
     learning_rate: float,
     horizon_weight: float,
     order: str,
-    row_tokens: int,
+    row_tokens: int | None,
     rows_per_step: int,
     epochs: int,
     max_steps: int,
@@ -235,7 +238,7 @@ def train(
         alpha=2.0 * rank,
         horizon_weight=horizon_weight,
         learning_rate=learning_rate,
-        row_tokens=row_tokens,
+        row_tokens=row_tokens or 0,
         rows_per_step=rows_per_step,
         epochs=epochs,
         max_steps=max_steps,
@@ -252,7 +255,7 @@ def train(
 def run_training(
     prepared: Path, out: Path, config: TrainConfig, *, weights: Path | None = None, n_threads: int = 0
 ) -> None:
-    """Train with a progress bar and show the curve.
+    """Train with a progress bar and show the curve. Where `config.row_tokens` is 0 the longest sequence decides it.
 
     Raises:
         FimbleError: a package is missing, or what `train` raises.
@@ -267,6 +270,12 @@ def run_training(
     data = load(prepared)
     gguf = weights_of(data.about.model_id, data.about.weights_sha256)
     require_architecture(architecture_of(gguf))
+    if not config.row_tokens:
+        n_longest = int(data.lengths.max(initial=0))
+        config = dataclasses.replace(config, row_tokens=max(_LEAST_ROW_TOKENS, n_longest))
+    if n_left_out := int((data.lengths > config.row_tokens).sum()):
+        rows = f"rows of {config.row_tokens} tokens"
+        click.echo(f"{n_left_out} of {len(data)} sequences do not fit into {rows} and are left out.", err=True)
     os.environ.setdefault("TQDM_DISABLE", "1")  # transformers' bars would cut through ours
     from fimble.tuning.training.start import start_training
 

@@ -7,13 +7,17 @@ wrote 2.4 tokens a second where one wrote 28 (design notes, 2 cores, 2026-11). S
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
+
+from fimble.backend.host.quota import quota_cores
 
 # Shorter windows are noise: the kernel counts CPU time in ticks of 10 ms.
 _MIN_WINDOW_S = 0.15
@@ -28,28 +32,51 @@ _MAX_THREADS = 8
 
 @dataclass(frozen=True, slots=True)
 class CpuUse:
-    """CPU seconds since boot: of all programs together, and of this process."""
+    """CPU seconds since boot on the cores this process may run on: of all programs together, and of this process."""
 
     all_s: float
     own_s: float
 
 
+def masked_cores() -> int:
+    """Cores this process may run on, whatever their time is shared with."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def usable_cores() -> int:
-    """Cores this process may run on."""
-    n_cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, n_cores)
+    """How many of them it can keep busy: a container's CPU quota may allow fewer."""
+    quota = quota_cores()
+    return masked_cores() if quota is None else max(1, min(masked_cores(), int(quota)))
 
 
 def read_use() -> CpuUse:
     """Now."""
-    every = psutil.cpu_times()
     own = os.times()
-    idle_s = every.idle + getattr(every, "iowait", 0.0)
-    return CpuUse(sum(every) - idle_s - getattr(every, "guest", 0.0), own.user + own.system)
+    return CpuUse(sum(map(_busy_s, _own_cores_times())), own.user + own.system)
+
+
+def _own_cores_times() -> list[Any]:
+    """psutil's times of each core in our mask; of all cores where it is not known which is which."""
+    times = psutil.cpu_times(percpu=True)
+    try:
+        stat = Path("/proc/stat").read_text(encoding="ascii")
+    except OSError:
+        return times
+    # A core that is switched off has no line, so that numbers are no indices.
+    numbered = dict(zip(map(int, re.findall(r"(?m)^cpu(\d+) ", stat)), times, strict=False))
+    mask = os.sched_getaffinity(0)
+    return [numbered[core] for core in mask] if mask <= numbered.keys() else times
+
+
+def _busy_s(times: Any) -> float:
+    return sum(times) - times.idle - getattr(times, "iowait", 0.0) - getattr(times, "guest", 0.0)
 
 
 def n_others_running() -> int | None:
-    """Threads of other processes that run or wait for a core at this moment; None where /proc does not tell."""
+    """Threads of other processes that run or wait for a core at this moment; None where /proc does not tell.
+
+    On all cores of the machine, so no fewer than on those in our mask.
+    """
     try:
         stat = Path("/proc/stat").read_text(encoding="ascii")
         tasks = [entry.path for entry in os.scandir("/proc/self/task")]
@@ -74,20 +101,22 @@ class ThreadChooser:
         self,
         n_cores: int,
         *,
+        max_threads: int = _MAX_THREADS,
         now_s: Callable[[], float] = time.monotonic,
         use: Callable[[], CpuUse] = read_use,
         n_others: Callable[[], int | None] = n_others_running,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """Begin with all cores, until the first window is over."""
+        """Begin with all cores, until the first window is over; `max_threads` where a quota allows fewer."""
         self._n_cores = n_cores
+        self._max_threads = min(max_threads, _MAX_THREADS)
         self._now_s = now_s
         self._use = use
         self._n_others = n_others
         self._sleep = sleep
         self._since_s = now_s()
         self._before = use()
-        self._n_threads = min(n_cores, _MAX_THREADS)
+        self._n_threads = min(n_cores, self._max_threads)
 
     def n_threads(self) -> int:
         """At least one."""
@@ -98,7 +127,7 @@ class ThreadChooser:
             others_s = (use.all_s - self._before.all_s) - (use.own_s - self._before.own_s)
             n_busy = int(max(0.0, others_s / window_s) + 1.0 - _TOLERATED_SHARE)
             n_free = self._n_cores - self._still_busy(n_busy)
-            self._n_threads = max(1, min(_MAX_THREADS, n_free))
+            self._n_threads = max(1, min(self._max_threads, n_free))
             self._since_s, self._before = now_s, use
         return self._n_threads
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
-from fimble.backend.host.cores import ThreadChooser, usable_cores
+from fimble.backend.host.cores import ThreadChooser, masked_cores, usable_cores
 from fimble.backend.host.protocol import ModelSpec
 from fimble.backend.llama import generate, recall
 from fimble.backend.llama.context import ContextOptions, LlamaContext
@@ -24,7 +24,7 @@ from fimble.backend.llama.kvkey import state_key
 from fimble.backend.llama.library import build_facts
 from fimble.backend.llama.model import LlamaModel, LoadOptions
 from fimble.core.errors import FimbleError, InputError
-from fimble.core.flow import ModelInfo, Prompt, Token, TokenId
+from fimble.core.flow import GenerationStats, ModelInfo, Prompt, StopReason, Token, TokenId
 from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.parse_log import LOG_CHANGED_NOTE, log_is_understood
@@ -79,7 +79,7 @@ class Inference:
         self._context: LlamaContext | None = None
         self._shelf: KvShelf | None = None
         self._info: ModelInfo | None = None
-        self._chooser = ThreadChooser(usable_cores())
+        self._chooser = ThreadChooser(masked_cores(), max_threads=usable_cores())
         self._trees, self._left_memory = TreeCache(), LeftMemory()
         self._thread = threading.Thread(target=self._run, name="inference", daemon=True)
         self._thread.start()
@@ -90,6 +90,8 @@ class Inference:
         Questions to a loaded model's vocabulary and cache are answered here and now: they must not wait for a running
         job.
         """
+        with self._lock:
+            self._unload_wanted = False
         if _is_question(job) and self._answer_at_once(job):
             return
         with self._lock:
@@ -110,7 +112,7 @@ class Inference:
                 self._interrupt(job)
 
     def unload(self) -> None:
-        """Free the weights when the thread is next idle."""
+        """Free the weights when the thread is next idle, unless it is asked for something before."""
         with self._lock:
             self._unload_wanted = True
             self._lock.notify()
@@ -165,14 +167,14 @@ class Inference:
     def _next(self) -> Job | _Unload | None:
         with self._lock:
             while not self._stopping:
+                is_unload_wanted, self._unload_wanted = self._unload_wanted, False
                 if self._requests or self._warm_ups:
                     job = (self._requests or self._warm_ups).popleft()
                     self._running = job
                     if self._context:
                         self._context.allow()
                     return job
-                if self._unload_wanted:
-                    self._unload_wanted = False
+                if is_unload_wanted:
                     return _Unload()
                 self._lock.wait()
             return None
@@ -183,6 +185,8 @@ class Inference:
             waiting.on_done({"dropped": True})
 
     def _do(self, job: Job) -> dict[str, object]:
+        if job.cancelled and job.prompt is not None:
+            return {"dropped": True} if job.is_warm_up else {"stats": asdict(_never_begun(job, job.prompt))}
         model, context = self._ready(job.spec)
         if _is_question(job):
             return _look_up(model, context, self._shelf, job)
@@ -278,6 +282,20 @@ def _open_shelf(place: StatePlace, spec: ModelSpec, model: LlamaModel) -> KvShel
         _log.warning("no KV states are used: %s", error)
         return None
     return KvShelf(place.folder, key, place.max_bytes)
+
+
+def _never_begun(job: Job, prompt: Prompt) -> GenerationStats:
+    queue_ms = (time.perf_counter() - job.arrived) * 1000.0
+    return GenerationStats(
+        n_prompt_tokens=prompt.n_tokens,
+        n_reused_tokens=0,
+        n_generated_tokens=0,
+        queue_ms=queue_ms,
+        prompt_ms=0.0,
+        first_token_ms=queue_ms,
+        total_ms=queue_ms,
+        stop_reason=StopReason.CANCELLED,
+    )
 
 
 def _is_question(job: Job) -> bool:

@@ -70,6 +70,8 @@ class LlamaContext:
             adapters = (lib.llama_adapter_lora_p_ctypes * 1)(model.adapter)
             lib.llama_set_adapters_lora(self._handle, adapters, 1, (ctypes.c_float * 1)(1.0))
         self._memory: Any = lib.llama_get_memory(self._handle)
+        # A recurrent state is of all tokens of its sequence: it has no head that could be copied.
+        self._copies_heads = not (lib.llama_model_is_recurrent(model.handle) or lib.llama_model_is_hybrid(model.handle))
         self._n_batch_tokens = options.n_batch_tokens
         self._batch: Any = lib.llama_batch_init(options.n_batch_tokens, 0, 1)
         self._held: list[list[TokenId]] = [[] for _ in range(options.n_places)]
@@ -83,14 +85,13 @@ class LlamaContext:
         chosen = kvplan.plan(self._all_held(), tokens, n_cells=self.n_ctx, n_room=n_room)
         for seq in chosen.drop:
             self.cut(seq, 0)
-        if chosen.copy_from is not None:
-            self.cut(chosen.target, 0)
+        self.cut(chosen.target, chosen.n_reused if chosen.copy_from is None else 0)
+        if chosen.copy_from is not None and self._copies_heads:
             self._lib.llama_memory_seq_cp(self._memory, chosen.copy_from, chosen.target, 0, chosen.n_reused)
             self._held[chosen.target] = self._held[chosen.copy_from][: chosen.n_reused]
-        else:
-            self.cut(chosen.target, chosen.n_reused)
         self._use(chosen.target)
-        return chosen.target, chosen.n_reused
+        # What could not be cut or copied is gone or not there.
+        return chosen.target, min(chosen.n_reused, len(self._held[chosen.target]))
 
     def n_cached(self, tokens: tuple[TokenId, ...]) -> int:
         """How many of a prompt's tokens some sequence holds; safe to ask from another thread, as a hint."""

@@ -50,10 +50,11 @@ def plan(held: Sequence[Held], wanted: Sequence[TokenId], *, n_cells: int, n_roo
     else:
         target = best
     copy_from = best if target != best and n_reused else None
-    drop = _make_room(held, target, best if n_reused else None, n_needed=len(wanted) + n_room, n_cells=n_cells)
+    n_needed = len(wanted) + n_room
+    drop = _make_room(held, target, best if n_reused else None, n_needed=n_needed, n_cells=n_cells)
     if copy_from in drop:  # no room for both places: the other one's tail goes after all
         target, copy_from = best, None
-        drop = tuple(i for i in drop if i != best)
+        drop = _make_room(held, target, None, n_needed=n_needed, n_cells=n_cells)
     return KvPlan(target, copy_from, n_reused, drop)
 
 

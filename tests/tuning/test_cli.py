@@ -5,7 +5,10 @@ from __future__ import annotations
 import importlib.util
 import json
 import os
+import sys
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +20,8 @@ from fimble.backend.catalog.adapters import AdapterStore
 from fimble.cli.main import root
 from fimble.core.errors import FimbleError, InputError, ModelCorruptError, ModelMissingError, ModelUnsuitableError
 from fimble.engine.settings import user_paths
+from fimble.tuning.prepare.dataset import load
+from fimble.tuning.training.run_folder import TrainConfig
 
 
 def fimble(*arguments: object) -> Result:
@@ -95,6 +100,29 @@ def test_weights_that_changed_since_are_not_trained_on(
     assert isinstance(result.exception, ModelCorruptError)
     assert "fimble tune prepare" in result.exception.mend
     assert not (tmp_path / "run").exists()
+
+
+def test_rows_are_long_enough_for_all_or_what_is_left_out_is_told(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepare_tiny(repository, tmp_path, monkeypatch, "qwen2")
+    prepared = load(tmp_path / "prepared")
+    n_longest = int(np.diff(prepared.offsets).max())
+    assert n_longest > 1024
+    asked: list[TrainConfig] = []
+
+    def stop_at_once(*arguments: Any) -> bool:
+        asked.extend(one for one in arguments if isinstance(one, TrainConfig))
+        return False
+
+    start = SimpleNamespace(start_training=stop_at_once)
+    monkeypatch.setitem(sys.modules, "fimble.tuning.training.start", start)
+    whole = fimble("tune", "train", tmp_path / "prepared", "--out", tmp_path / "run")
+    short = fimble("tune", "train", tmp_path / "prepared", "--out", tmp_path / "run", "--row-tokens", 100)
+    assert [config.row_tokens for config in asked] == [n_longest, 100]
+    assert "left out" not in whole.output
+    n_left_out = int((np.diff(prepared.offsets) > 100).sum())
+    assert f"{n_left_out} of {len(prepared)} sequences do not fit into rows of 100 tokens" in short.output
 
 
 @pytest.mark.parametrize("stage", ["prepare", "export", "eval"])

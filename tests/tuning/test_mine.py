@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from tests.tuning.conftest import MONEY, ORDERS, make_repository
+from tests.tuning.conftest import MIT, MONEY, ORDERS, make_repository
 
 from fimble.cli.tune import tune
 from fimble.core.errors import InputError
+from fimble.tuning.mine.decontaminate import excluded_as
 from fimble.tuning.mine.examples import load
+from fimble.tuning.mine.licence import header_forbids, is_permissive, licence_of, licence_of_text
 from fimble.tuning.mine.run import MineOptions, MineReport, mine
+from fimble.tuning.mine.sources import open_repository
 
 
 def run(paths: list[Path], out: Path, options: MineOptions | None = None) -> MineReport:
@@ -73,6 +77,60 @@ def test_only_permissive_licences_count(tmp_path: Path) -> None:
     assert run([gpl], tmp_path / "own", MineOptions(any_licence=True)).n_examples
 
 
+@pytest.mark.parametrize(
+    ("text", "licence"),
+    [
+        ("Business Source License 1.1\nChange License: Apache License, Version 2.0", "BUSL"),
+        ("# Functional Source License, Version 1.1, MIT Future License\n" + MIT, "FSL"),
+        ('"Commons Clause" License Condition v1.0\nLicense: MIT\n' + MIT, "Commons-Clause"),
+        ("Elastic License 2.0\nParts are under the Apache License, Version 2.0", "Elastic"),
+        ("Server Side Public License\nApache License, Version 2.0", "SSPL"),
+        ("# PolyForm Noncommercial License 1.0.0\n" + MIT, "PolyForm"),
+        ("BigCode OpenRAIL-M v1\n" + MIT, "RAIL"),
+        (MIT, "MIT"),
+    ],
+)
+def test_a_licence_with_strings_attached_is_not_the_one_it_quotes(text: str, licence: str) -> None:
+    assert licence_of_text(text) == licence
+    assert is_permissive(licence) is (licence == "MIT")
+
+
+@pytest.mark.parametrize(
+    ("claim", "licence"), [("FSL-1.1-MIT", None), ("MIT with Commons Clause", None), ("BUSL-1.1", None), ("MIT", "MIT")]
+)
+def test_metadata_that_claims_strings_attached_is_not_permissive(
+    tmp_path: Path, claim: str, licence: str | None
+) -> None:
+    (tmp_path / "package.json").write_text(json.dumps({"license": claim}), "utf-8")
+    assert licence_of(tmp_path) == licence
+
+
+@pytest.mark.parametrize(
+    ("declared", "is_forbidden"),
+    [
+        ("MIT", False),
+        ("MIT OR GPL-3.0-only", False),
+        ("GPL-2.0-only or (MIT and BSD-3-Clause)", False),
+        ("(MIT OR GPL-3.0-only) AND BSD-3-Clause", False),
+        ("Apache-2.0 WITH LLVM-exception", False),
+        ("MIT -->", False),
+        ("GPL-2.0-only", True),
+        ("MIT AND GPL-3.0-only", True),
+        ("Apache-2.0 AND LGPL-2.1-or-later", True),
+        ("(MIT OR GPL-3.0-only) AND GPL-2.0-only", True),
+        ("GPL-2.0-only WITH Classpath-exception-2.0", True),
+        ("MIT AND", True),
+        ("MIT AND GPL-2.0-or-later", True),
+        ("MIT (see LICENSE)", False),
+        ("(MIT", False),
+    ],
+)
+def test_all_terms_of_some_alternative_are_permissive_or_the_file_is_left_out(
+    declared: str, is_forbidden: bool
+) -> None:
+    assert header_forbids(f"// SPDX-License-Identifier: {declared}\ncode();\n") is is_forbidden
+
+
 def test_files_under_other_terms_or_with_secrets_or_generated_are_left_out(repository: Path, tmp_path: Path) -> None:
     shop = repository / "shop"
     (shop / "foreign.py").write_text(
@@ -103,6 +161,34 @@ def test_a_package_archive_is_mined(repository: Path, tmp_path: Path) -> None:
     report = run([archive], tmp_path / "out")
     assert report.repositories == {"webshop": "MIT"}
     assert report.n_files == 2
+
+
+@pytest.mark.parametrize(
+    ("archive", "name", "excluded"),
+    [
+        ("flask-cors-4.0.0.tar.gz", "flask-cors", None),
+        ("flask_login-0.6.3-py3-none-any.whl", "flask_login", None),
+        ("two-2d-1.0rc1.tgz", "two-2d", None),
+        ("vite-5.0.0-beta.1.tgz", "vite", None),
+        ("pytz-2024.zip", "pytz", None),
+        ("plain.zip", "plain", None),
+        ("Polly-v8.1.zip", "polly", "App-vNext/Polly"),
+        ("human-eval-master.zip", "human-eval", "openai/human-eval"),
+        ("human-eval-" + "0a" * 20 + ".zip", "human-eval", "openai/human-eval"),
+        ("Qwen2.5-Coder-main.zip", "qwen2.5-coder", "QwenLM/Qwen2.5-Coder"),
+        ("jedi-language-server-main.zip", "jedi-language-server", "pappasam/jedi-language-server"),
+        ("jedi_language_server-0.41.1.tar.gz", "jedi_language_server", "pappasam/jedi-language-server"),
+    ],
+)
+def test_an_archive_has_its_packages_whole_name(archive: str, name: str, excluded: str | None, tmp_path: Path) -> None:
+    path = tmp_path / archive
+    if archive.endswith("gz"):
+        tarfile.open(path, "w:gz").close()
+    else:
+        zipfile.ZipFile(path, "w").close()
+    repository = open_repository(path, tmp_path / "unpacked")
+    assert repository.name == name
+    assert excluded_as(name, repository.root) == excluded
 
 
 @pytest.mark.parametrize("name", ["missing", "empty", "notes.txt", "broken.tar.gz"])

@@ -145,6 +145,16 @@ def test_of_few_files_one_is_held_out_and_of_one_none(tmp_path: Path) -> None:
         assert (about.n_held_out > 0) == (n_files > 1), n_files
 
 
+def test_not_all_files_are_held_out_wherever_their_ids_fall(
+    mined: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("fimble.tuning.prepare.run._MIN_SHARE_HELD_OUT", 1.0)
+    run(mined, tmp_path / "out")
+    about = load(tmp_path / "out").about
+    assert about.n_train > 0
+    assert about.n_held_out > 0
+
+
 def test_the_same_seed_gives_the_same_data_hash(mined: Path, tmp_path: Path) -> None:
     for out in ("one", "two"):
         run(mined, tmp_path / out)

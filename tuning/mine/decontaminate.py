@@ -36,7 +36,7 @@ def excluded_as(name: str, root: Path) -> str | None:
     """The excluded repository that the one at `root` is, by its name or by the home its manifest gives."""
     known = excluded_repositories()
     for repository in known:
-        if name.lower() == repository.partition("/")[2].lower():
+        if _as_on_disk(name) == _as_on_disk(repository.partition("/")[2]):
             return repository
     for manifest in _MANIFESTS:
         homes = _homes(root / manifest)
@@ -44,6 +44,11 @@ def excluded_as(name: str, root: Path) -> str | None:
             if repository.lower() in homes:
                 return repository
     return None
+
+
+def _as_on_disk(name: str) -> str:
+    """Package archives write a name's hyphens as underscores."""
+    return name.lower().replace("-", "_")
 
 
 class EvaluationTexts:

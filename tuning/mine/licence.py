@@ -31,6 +31,13 @@ PERMISSIVE = frozenset(
 # A telling sentence of each licence, with white space made single blanks. Checked in this order: texts that quote or
 # extend another licence stand first.
 _SENTENCES = (
+    ("BUSL", r"business source license"),
+    ("FSL", r"functional source license"),
+    ("Commons-Clause", r"commons clause"),
+    ("Elastic", r"elastic license"),
+    ("SSPL", r"server side public license"),
+    ("PolyForm", r"polyform"),
+    ("RAIL", r"\b(?:open)?rail\b|responsible ai license"),
     ("AGPL-3.0", r"gnu affero general public license"),
     ("LGPL", r"gnu (?:lesser|library) general public license"),
     ("GPL", r"gnu general public license"),
@@ -56,11 +63,16 @@ _NAMES = (
     ("ISC", r"\bISC\b"),
     ("PSF-2.0", r"Python Software Foundation|\bPSF\b"),
 )
-_COPYLEFT = re.compile(r"\b(?:A?GPL|LGPL|MPL|EPL|CC-BY-NC|proprietary)\b", re.IGNORECASE)
+_NOT_PERMISSIVE = re.compile(
+    r"\b(?:A?GPL|LGPL|MPL|EPL|CC-BY-NC|proprietary|BUSL|FSL|Commons[ -]Clause|Elastic|SSPL|PolyForm|(?:Open)?RAIL)\b",
+    re.IGNORECASE,
+)
 _LICENCE_FILE = re.compile(r"(?:licen[cs]es?|copying|unlicense)(?:[.-].*)?$", re.IGNORECASE)
 _HEAD_BYTES = 20_000
 _HEADER_CHARS = 2_500
 _SPDX = re.compile(r"SPDX-License-Identifier:\s*([^\n*]+)")
+_INNERMOST = re.compile(r"\(([^()]*)\)")
+_OR, _AND = (re.compile(rf"(?:^| ){word}(?: |$)", re.IGNORECASE) for word in ("OR", "AND"))  # not -or-later
 _FOREIGN_HEADER = re.compile(
     r"GNU (?:Affero |Lesser |Library )?General Public License|Mozilla Public License"
     r"|All rights reserved\.? *(?:Confidential|Proprietary)",
@@ -93,8 +105,20 @@ def header_forbids(text: str) -> bool:
     head = text[:_HEADER_CHARS]
     declared = _SPDX.search(head)
     if declared:
-        return not any(name in PERMISSIVE for name in re.split(r"[\s()]+", declared[1]))
+        return not _allows(" ".join(declared[1].split()))
     return _FOREIGN_HEADER.search(head) is not None
+
+
+def _allows(expression: str) -> bool:
+    """Whether an SPDX expression offers an alternative whose terms are all permissive."""
+    n_found = 1
+    while n_found:  # what stands in the innermost parentheses is as good as its answer
+        expression, n_found = _INNERMOST.subn(lambda found: " MIT " if _allows(found[1]) else " none ", expression)
+    return any(
+        # An exception after WITH takes no permission away.
+        all(term.strip().partition(" ")[0].strip("()") in PERMISSIVE for term in _AND.split(alternative))
+        for alternative in _OR.split(expression)
+    )
 
 
 def _licence_files(root: Path) -> Iterator[Path]:
@@ -120,7 +144,7 @@ def _from_metadata(root: Path) -> str | None:
     cargo = re.search(r'(?m)^license\s*=\s*"([^"]+)"', _head(root / "Cargo.toml"))
     claims += [f"License: {cargo[1]}"] if cargo else []
     claimed = "\n".join(claims)
-    if _COPYLEFT.search(claimed):
+    if _NOT_PERMISSIVE.search(claimed):
         return None
     return next((name for name, pattern in _NAMES if re.search(pattern, claimed, re.IGNORECASE)), None)
 

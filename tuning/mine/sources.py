@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import tarfile
 import zipfile
@@ -11,6 +12,10 @@ from pathlib import Path, PurePosixPath
 from fimble.core.errors import InputError
 
 _ARCHIVES = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar", ".zip", ".whl")
+# At the end of a sdist, an npm package, and what a forge makes of a tag, a branch or a commit.
+_VERSION_OR_BRANCH = re.compile(
+    r"(?<=.)-(?:v?\d+(?:\.\w+)+(?:[-+.]\w+)*|v?\d+|main|master|trunk|develop|[0-9a-f]{40})$", re.IGNORECASE
+)
 _MAX_UNPACKED_BYTES = 4 << 30
 
 
@@ -51,7 +56,12 @@ def open_repository(path: Path, unpack_into: Path) -> Repository:
         raise InputError(f"{path} cannot be unpacked: {error}", mend="Fetch the archive again.") from error
     inner = list(target.iterdir())
     root = inner[0] if len(inner) == 1 and inner[0].is_dir() else target
-    return Repository(stem.split("-")[0].lower(), root)
+    return Repository(_package_name(stem, is_wheel=ending == ".whl"), root)
+
+
+def _package_name(stem: str, *, is_wheel: bool) -> str:
+    """The name may hold hyphens of its own, but not a wheel's: there they part it from version and tags."""
+    return (stem.split("-")[0] if is_wheel else _VERSION_OR_BRANCH.sub("", stem)).lower()
 
 
 def _unzip(path: Path, target: Path) -> None:

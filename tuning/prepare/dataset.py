@@ -67,6 +67,11 @@ class Prepared:
         """How many sequences."""
         return len(self.n_given)
 
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        """Tokens of each sequence; shape (n_sequences,)."""
+        return np.diff(self.offsets)
+
     def sequence(self, i: int) -> NDArray[np.int32]:
         """Token ids of the i-th; shape (length,)."""
         return self.tokens[self.offsets[i] : self.offsets[i + 1]]

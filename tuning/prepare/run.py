@@ -199,10 +199,10 @@ class _Preparation:
 
 
 def _held_out_files(mined: Mined) -> frozenset[str]:
-    """One mined file in ten by its id, so that a run can be repeated; one at least, but never the only one."""
+    """One mined file in ten by its id, so that a run can be repeated; one at least, but never all."""
     ranked = sorted((random.Random(file_id).random(), file_id) for file_id in {one.file_id for one in mined.examples})
-    n = max(sum(rank < _MIN_SHARE_HELD_OUT for rank, _ in ranked), 1)
-    return frozenset(file_id for _, file_id in ranked[:n]) if len(ranked) > 1 else frozenset()
+    n = min(max(sum(rank < _MIN_SHARE_HELD_OUT for rank, _ in ranked), 1), len(ranked) - 1)
+    return frozenset(file_id for _, file_id in ranked[:n])
 
 
 def _even(examples: Sequence[Example], n: int) -> list[Example]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import itertools
+import os
 import subprocess
 import sys
 import time
+from collections import namedtuple
+from pathlib import Path
 
+import psutil
 import pytest
 
+from fimble.backend.host import cores
 from fimble.backend.host.cores import CpuUse, ThreadChooser, n_others_running, read_use, usable_cores
+from fimble.backend.host.quota import quota_cores
 
 
 class Machine:
@@ -75,6 +81,75 @@ def test_a_moment_of_work_takes_no_core() -> None:
     chooser = ThreadChooser(2, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: 2)
     machine.run(3.0, others=0.1, own=0.0)
     assert chooser.n_threads() == 2
+
+
+def test_a_quota_leaves_fewer_threads_but_no_busier_cores() -> None:
+    machine = Machine()
+    chooser = ThreadChooser(
+        16, max_threads=2, now_s=lambda: machine.at_s, use=lambda: machine.use, n_others=lambda: None
+    )
+    assert chooser.n_threads() == 2
+    machine.run(1.0, others=10.0, own=2.0)
+    assert chooser.n_threads() == 2, "the load of cores that we would not use was taken off the quota"
+    machine.run(1.0, others=15.0, own=1.0)
+    assert chooser.n_threads() == 1
+
+
+@pytest.mark.parametrize(("quota", "n_usable"), [(None, 4), (2.0, 2), (2.9, 2), (0.5, 1), (64.0, 4)])
+def test_a_quota_limits_the_usable_cores(monkeypatch: pytest.MonkeyPatch, quota: float | None, n_usable: int) -> None:
+    monkeypatch.setattr(cores, "quota_cores", lambda: quota)
+    monkeypatch.setattr(cores, "masked_cores", lambda: 4)
+    assert usable_cores() == n_usable
+
+
+@pytest.mark.parametrize(
+    ("own", "files", "quota"),
+    [
+        ("0::/\n", {"cpu.max": "200000 100000\n"}, 2.0),
+        ("0::/user.slice/a.scope\n", {"user.slice/a.scope/cpu.max": "150000 100000"}, 1.5),
+        ("0::/up/low\n", {"up/cpu.max": "100000 100000", "up/low/cpu.max": "400000 100000"}, 1.0),
+        ("0::/up\n", {"up/cpu.max": "max 100000\n"}, None),
+        ("0::/../..\n", {"cpu.max": "300000 100000"}, 3.0),
+        ("4:cpu,cpuacct:/docker/1\n0::/\n", {"cpu/cpu.cfs_quota_us": "50000", "cpu/cpu.cfs_period_us": "100000"}, 0.5),
+        ("4:cpuacct,cpu:/a\n", {"cpuacct,cpu/a/cpu.cfs_quota_us": "9", "cpuacct,cpu/a/cpu.cfs_period_us": "3"}, 3.0),
+        ("4:cpu:/\n", {"cpu/cpu.cfs_quota_us": "-1", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ("4:cpuset:/\n", {"cpu/cpu.cfs_quota_us": "100000", "cpu/cpu.cfs_period_us": "100000"}, None),
+        ("0::/\n", {}, None),
+        ("0::/\n", {"cpu.max": ""}, None),
+        ("0::/\n", {"cpu.max": "100000"}, None),
+        ("0::/\n", {"cpu.max": "100000 0"}, None),
+        ("0::/\n", {"cpu.max": "\x80 many"}, None),
+        ("what\n\n:\n::", {"cpu.max": "100000 100000"}, 1.0),
+        ("", {"cpu.max": "100000 100000"}, None),
+    ],
+)
+def test_the_quota_of_a_cgroup_is_read(tmp_path: Path, own: str, files: dict[str, str], quota: float | None) -> None:
+    (tmp_path / "own").write_text(own, "utf-8")
+    for name, text in files.items():
+        path = tmp_path / "mount" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, "latin-1")
+    assert quota_cores(tmp_path / "own", tmp_path / "mount") == quota
+
+
+def test_without_cgroups_there_is_no_quota(tmp_path: Path) -> None:
+    assert quota_cores(tmp_path / "none", tmp_path) is None
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc and the mask are Linux's")
+def test_the_load_of_cores_outside_the_mask_is_not_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    Times = namedtuple("Times", "user idle guest")
+    numbers = [
+        int(name[3:])
+        for line in Path("/proc/stat").read_text("ascii").splitlines()
+        if (name := line.split()[0])[3:].isdigit() and name.startswith("cpu")
+    ]
+    times = [Times(2.0**i, 1000.0, 0.0) for i in range(len(numbers))]
+    monkeypatch.setattr(psutil, "cpu_times", lambda *, percpu: times)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {numbers[-1]})
+    assert read_use().all_s == 2.0 ** (len(numbers) - 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {numbers[-1], 10_000})
+    assert read_use().all_s == 2.0 ** len(numbers) - 1, "cores that are not known are not to be left out"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")

@@ -13,9 +13,10 @@ from fimble.backend.host import inference
 from fimble.backend.host.inference import Inference, Job
 from fimble.backend.host.protocol import ModelSpec
 from fimble.backend.llama.context import Aborted
-from fimble.core.flow import LineMode, Prompt, StopRules, TokenId
+from fimble.core.flow import LineMode, Prompt, StopReason, StopRules, TokenId
 
 SPEC = ModelSpec("test", Path("/none.gguf"), 512, 0, 1)
+OTHER_SPEC = ModelSpec("other", Path("/other.gguf"), 512, 0, 1)
 PROMPT = Prompt((TokenId(1), TokenId(2), TokenId(3)), (), StopRules(4, LineMode.SINGLE))
 
 
@@ -24,9 +25,13 @@ class FakeModel:
 
     may_load = threading.Event()
     is_loading = threading.Event()
+    is_freed = threading.Event()
     piece_index = None
 
+    n_loaded = 0
+
     def __init__(self, *_: object) -> None:
+        FakeModel.n_loaded += 1
         self.is_loading.set()
         self.may_load.wait(20)
 
@@ -34,7 +39,7 @@ class FakeModel:
         return [TokenId(0)]
 
     def close(self) -> None:
-        pass
+        self.is_freed.set()
 
 
 class FakeContext:
@@ -73,6 +78,8 @@ def thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inference]:
     monkeypatch.setattr(inference, "LlamaContext", FakeContext)
     FakeModel.may_load.clear()
     FakeModel.is_loading.clear()
+    FakeModel.is_freed.clear()
+    FakeModel.n_loaded = 0
     FakeContext.evaluated = []
     made = Inference()
     yield made
@@ -83,12 +90,12 @@ def thread(monkeypatch: pytest.MonkeyPatch) -> Iterator[Inference]:
 class Asked:
     """A job, and what came of it."""
 
-    def __init__(self, **what: Any) -> None:
+    def __init__(self, spec: ModelSpec = SPEC, **what: Any) -> None:
         self.is_done = threading.Event()
-        self.results: list[dict[str, object]] = []
-        self.job = Job(SPEC, self._on_done, self._on_error, **what)
+        self.results: list[dict[str, Any]] = []
+        self.job = Job(spec, self._on_done, self._on_error, **what)
 
-    def _on_done(self, result: dict[str, object]) -> None:
+    def _on_done(self, result: dict[str, Any]) -> None:
         self.results.append(result)
         self.is_done.set()
 
@@ -114,3 +121,46 @@ def test_a_warm_up_that_nobody_interrupts_is_evaluated(thread: Inference) -> Non
     FakeModel.may_load.set()
     assert warm_up.is_done.wait(20)
     assert FakeContext.evaluated[-1] == PROMPT.tokens
+
+
+def test_what_is_cancelled_while_it_waits_is_answered_without_being_begun(thread: Inference) -> None:
+    first = Asked(texts=("x",))
+    request, warm_up = Asked(OTHER_SPEC, prompt=PROMPT), Asked(OTHER_SPEC, prompt=PROMPT, is_warm_up=True)
+    thread.submit(first.job)
+    assert FakeModel.is_loading.wait(20)
+    for waiting in (request, warm_up):
+        thread.submit(waiting.job)
+        thread.cancel(waiting.job)
+    FakeModel.may_load.set()
+    assert request.is_done.wait(20)
+    assert warm_up.is_done.wait(20)
+    (answer,) = request.results
+    assert answer["stats"]["stop_reason"] is StopReason.CANCELLED
+    assert answer["stats"]["n_prompt_tokens"] == 3
+    assert answer["stats"]["n_generated_tokens"] == answer["stats"]["n_reused_tokens"] == 0
+    assert warm_up.results == [{"dropped": True}]
+    assert FakeModel.n_loaded == 1, "the weights were replaced for an answer that nobody wants"
+
+
+def test_a_request_withdraws_the_wish_to_unload(thread: Inference) -> None:
+    first, later = Asked(texts=("x",)), Asked(texts=("y",))
+    thread.submit(first.job)
+    assert FakeModel.is_loading.wait(20)
+    thread.unload()
+    thread.submit(later.job)
+    FakeModel.may_load.set()
+    assert later.is_done.wait(20)
+    assert not FakeModel.is_freed.wait(0.3), "weights that were just used were freed"
+    thread.unload()
+    assert FakeModel.is_freed.wait(20)
+
+
+def test_a_wish_to_unload_from_before_a_request_begins_is_over(thread: Inference) -> None:
+    first, later = Asked(texts=("x",)), Asked(texts=("y",))
+    thread.submit(first.job)
+    assert FakeModel.is_loading.wait(20)
+    thread.submit(later.job)
+    thread.unload()
+    FakeModel.may_load.set()
+    assert later.is_done.wait(20)
+    assert not FakeModel.is_freed.wait(0.3), "weights that were just used were freed"

@@ -44,6 +44,16 @@ def test_what_stays_fits_the_cache(
     assert stay + len(wanted) <= n_cells or stay == 0
 
 
+def test_what_stays_fits_where_the_place_left_cannot_stay() -> None:
+    def place(first: int, n_tokens: int) -> tuple[TokenId, ...]:
+        return tuple(TokenId(first + i) for i in range(n_tokens))
+
+    held = [Held(place(0, 1000), 50), Held(place(5000, 700), 1), *(Held(place(9000 + i, 1), 10 + i) for i in range(10))]
+    wanted = place(0, 300) + place(20_000, 1236)
+    chosen = plan(held, wanted, n_cells=2048, n_room=256)
+    assert (chosen.target, chosen.copy_from, chosen.n_reused, chosen.drop) == (0, None, 300, (1,))
+
+
 def test_a_jump_keeps_the_place_left() -> None:
     head = tuple(TokenId(i) for i in range(100))
     first_place = head + tuple(TokenId(i) for i in range(1000, 1600))
