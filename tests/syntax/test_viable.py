@@ -221,6 +221,43 @@ def test_a_name_that_becomes_a_keyword_is_judged() -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "text", "wrong", "right"),
+    [
+        ("java", 'class A { String s = "*/*"; int f() { $0 return 1; } }\n', "int return = 5;", "int returned = 5;"),
+        ("java", "class A { // see src/*\n int f() { $0 return 1; } }\n", "int return = 5;", "int returned = 5;"),
+        ("c", 'char *s = "src/*";\nint f(void) { $0 return 1; }\n', "int return = 5;", "int returned = 5;"),
+        ("rust", 'const S: &str = "src/*";\nfn f() { $0 }\n', "let match = 5;", "let matched = 5;"),
+        ("rust", "/// See src/*\nfn f() { $0 }\n", "let match = 5;", "let matched = 5;"),
+        ("typescript", "const s = 'src/*', t = `*/*`;\n$0\n", "foo(a, return);", "foo(a, returned);"),
+        ("csharp", 'class A { string s = "*/*"; int F() { $0 return 1; } }\n', "int return = 5;", "int returned = 5;"),
+    ],
+)
+def test_what_looks_like_a_comment_in_a_string_hides_no_reserved_word(
+    language: str, text: str, wrong: str, right: str
+) -> None:
+    assert _ends(language, text).verdict(wrong.encode()) is StopVerdict.NO
+    assert _ends(language, text).verdict(right.encode()) is StopVerdict.CLEAN
+    assert not _viability(language, text).viable(wrong.encode())
+    assert _viability(language, text).viable(right.encode())
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("java", "class A {\n  int f() {\n    /* what \"*/*\" and \"src/*\" are $0\n    int b;\n  }\n}\n"),
+        ("c", "int f(void) {\n  /* what \"src/*\" is $0\n  int b;\n}\n"),
+        ("rust", "fn f() {\n  /* what it is $0\n  let b = 1;\n}\n"),
+        ("typescript", "function f() {\n  /* what 'src/*' is $0\n  let b = 1;\n}\n"),
+    ],
+)
+def test_words_of_an_open_comment_are_not_reserved(language: str, text: str) -> None:
+    for words in (b"int return x = 3;", b"let match of the return x = 3;"):
+        viability = _viability(language, text)
+        assert viability.viable(words)
+        assert _ends(language, text).verdict(words) is not StopVerdict.NO
+
+
+@pytest.mark.parametrize(
     ("text", "verdicts"),
     [
         ("x = foo($0)\n", {"a": "clean", "a, b": "clean", "a,": "clean", "a, b(": "no", "a)": "no"}),
