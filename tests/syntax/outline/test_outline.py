@@ -388,6 +388,34 @@ def test_outline(path: str, text: str, expected: str) -> None:
     assert shown(outline(path, text)) == textwrap.dedent(expected).strip()
 
 
+def test_what_a_typescript_file_declares_and_exports() -> None:
+    result = outline(
+        "a.d.ts",
+        """
+        /** Makes it. */
+        export declare function f(a: number): string;
+        export declare class C { m(): void }
+        export declare const X: number, Y: string;
+        export declare type T = string;
+        export declare namespace N { const q: 1; }
+        declare function hidden(): void;
+        """,
+    )
+    assert shown(result) == textwrap.dedent(
+        """
+        function f: function f(a: number): string | -> string | "Makes it."
+        class C: class C
+          method m: m(): void | -> void
+        constant X: const X: number, Y: string | -> number
+        constant Y: const X: number, Y: string | -> string
+        type T: type T = string | -> string
+        module N: namespace N
+          constant q: const q: 1 | -> 1
+        function hidden: function hidden(): void | -> void | private
+        """
+    ).strip()
+
+
 def test_types_and_values_that_are_not_written_are_kept_as_expressions() -> None:
     result = outline("a.py", "class A:\n    def __init__(self):\n        self.b = make(1)\ndef f():\n    return A()\n")
     values = {item.name: item.value_text for item in result.walk() if item.value_text}
