@@ -416,6 +416,19 @@ def test_what_a_typescript_file_declares_and_exports() -> None:
     ).strip()
 
 
+def test_methods_of_generic_go_types_belong_to_them() -> None:
+    receivers = ["m *Map[K, V]", "Map[K, V]", "*Map[K, V]", "m Map", "*Map", "m *Map[K]", "m (*Map)"]
+    text = "".join(f"func ({receiver}) F{i}() {{}}\n" for i, receiver in enumerate(receivers))
+    [extension] = outline("a.go", f"package p\n{text}").extensions
+    assert extension.type_name == "Map"
+    assert [member.name for member in extension.members] == [f"F{i}" for i in range(len(receivers))]
+
+
+def test_a_go_constant_inherits_a_type_only_with_the_value() -> None:
+    text = "package p\nconst (\n\tA Color = iota\n\tB\n\tMax = 10\n\tMore\n)\n"
+    assert [item.type_text for item in outline("a.go", text).definitions] == ["Color", "Color", "", ""]
+
+
 def test_types_and_values_that_are_not_written_are_kept_as_expressions() -> None:
     result = outline("a.py", "class A:\n    def __init__(self):\n        self.b = make(1)\ndef f():\n    return A()\n")
     values = {item.name: item.value_text for item in result.walk() if item.value_text}
