@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from fimble.syntax.outline.model import WILDCARD, Definition, Import, Kind, Outline, Param
-from fimble.syntax.outline.source import Source, children, find
+from fimble.syntax.outline.source import Source, children, find, in_branches
 
 _KINDS = {
     "class_declaration": Kind.CLASS,
@@ -33,11 +33,11 @@ def read(root: Node, source: Source) -> Outline:
                 imports.append(_using(node, source))
             elif node.type in _NAMESPACES:
                 packages.append(source.text(node.child_by_field_name("name")))
-                take(children(node.child_by_field_name("body")))
+                take(in_branches(node.child_by_field_name("body")))
             else:
                 definitions.extend(_definition(node, source, public_by_default=True))
 
-    take(children(root))
+    take(in_branches(root))
     return Outline(packages[0] if packages else "", tuple(definitions), tuple(imports))
 
 
@@ -114,7 +114,7 @@ def _type_definition(node: Node, source: Source, *, is_public: bool) -> Definiti
             for param in _params(parameters, source)
         )
     kind = _KINDS[node.type]
-    for child in children(body):
+    for child in in_branches(body):
         members += _definition(child, source, public_by_default=kind is Kind.INTERFACE)
     return Definition(
         source.text(node.child_by_field_name("name")),

@@ -244,8 +244,8 @@ def test_what_looks_like_a_comment_in_a_string_hides_no_reserved_word(
 @pytest.mark.parametrize(
     ("language", "text"),
     [
-        ("java", "class A {\n  int f() {\n    /* what \"*/*\" and \"src/*\" are $0\n    int b;\n  }\n}\n"),
-        ("c", "int f(void) {\n  /* what \"src/*\" is $0\n  int b;\n}\n"),
+        ("java", 'class A {\n  int f() {\n    /* what "*/*" and "src/*" are $0\n    int b;\n  }\n}\n'),
+        ("c", 'int f(void) {\n  /* what "src/*" is $0\n  int b;\n}\n'),
         ("rust", "fn f() {\n  /* what it is $0\n  let b = 1;\n}\n"),
         ("typescript", "function f() {\n  /* what 'src/*' is $0\n  let b = 1;\n}\n"),
     ],

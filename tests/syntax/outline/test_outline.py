@@ -401,8 +401,10 @@ def test_what_a_typescript_file_declares_and_exports() -> None:
         declare function hidden(): void;
         """,
     )
-    assert shown(result) == textwrap.dedent(
-        """
+    assert (
+        shown(result)
+        == textwrap.dedent(
+            """
         function f: function f(a: number): string | -> string | "Makes it."
         class C: class C
           method m: m(): void | -> void
@@ -413,7 +415,8 @@ def test_what_a_typescript_file_declares_and_exports() -> None:
           constant q: const q: 1 | -> 1
         function hidden: function hidden(): void | -> void | private
         """
-    ).strip()
+        ).strip()
+    )
 
 
 def test_methods_of_generic_go_types_belong_to_them() -> None:
@@ -427,6 +430,62 @@ def test_methods_of_generic_go_types_belong_to_them() -> None:
 def test_a_go_constant_inherits_a_type_only_with_the_value() -> None:
     text = "package p\nconst (\n\tA Color = iota\n\tB\n\tMax = 10\n\tMore\n)\n"
     assert [item.type_text for item in outline("a.go", text).definitions] == ["Color", "Color", "", ""]
+
+
+@pytest.mark.parametrize(
+    ("path", "text", "names"),
+    [
+        (
+            "a.c",
+            "struct s {\n  int a;\n#ifdef X\n  int b;\n#elif Y\n  int c;\n#else\n  int d;\n#endif\n  int e;\n};\n",
+            "s a b c d e",
+        ),
+        ("a.c", "enum e {\n  A,\n#if X\n  B,\n#endif\n  C\n};\n", "e A B C"),
+        ("a.cpp", "class A {\n public:\n#if X\n  void f();\n#endif\n  int b;\n};\n", "A f b"),
+        ("A.cs", "class A {\n  int b;\n#if X\n  void F() {}\n#else\n  int G() {}\n#endif\n  int c;\n}\n", "A b F G c"),
+        ("A.cs", "namespace N {\n#if X\nclass A { int b; }\n#endif\n}\n#if Y\nclass C {}\n#endif\n", "A b C"),
+    ],
+)
+def test_members_in_preprocessor_branches(path: str, text: str, names: str) -> None:
+    assert [item.name for item in outline(path, text).walk()] == names.split()
+
+
+def test_every_name_of_a_typedef() -> None:
+    text = "typedef struct T { int q; } T, *PT;\ntypedef struct { int r; } *Q;\ntypedef int A, *B;\n"
+    assert (
+        shown(outline("a.c", text))
+        == textwrap.dedent(
+            """
+        class T: struct T
+          field q: int q | -> int
+        type PT: typedef struct T *PT | -> struct T
+        class Q: typedef struct Q
+          field r: int r | -> int
+        type A: typedef int A, *B | -> int
+        type B: typedef int A, *B | -> int
+        """
+        ).strip()
+    )
+
+
+def test_conversions_of_a_class() -> None:
+    text = (
+        "class A {\n public:\n  explicit operator bool() const;\n  operator int *() { return 0; }\n"
+        "  operator const B &();\n};\nA::operator bool() const { return true; }\n"
+    )
+    assert (
+        shown(outline("a.cpp", text))
+        == textwrap.dedent(
+            """
+        class A: class A
+          method operator bool: explicit operator bool() const
+          method operator int *: operator int *()
+          method operator const B &: operator const B &()
+        extends A
+          method operator bool: A::operator bool() const
+        """
+        ).strip()
+    )
 
 
 def test_types_and_values_that_are_not_written_are_kept_as_expressions() -> None:
