@@ -488,6 +488,17 @@ def test_conversions_of_a_class() -> None:
     )
 
 
+_IN_BODIES = [
+    ("a.py", "class A:\n    def f(self):\n        import json\n        self.a = B()\n        return self\n"),
+    ("a.ts", "class A {\n  constructor(store: Store) {\n    this.store = store;\n    this.b = new B()\n  }\n}\n"),
+]
+
+
+@pytest.mark.parametrize(("path", "text"), [*((path, text) for path, text, _ in TABLE), *_IN_BODIES])
+def test_line_ends_of_windows_change_nothing(path: str, text: str) -> None:
+    assert outline(path, text.replace("\n", "\r\n")) == outline(path, text)
+
+
 def test_types_and_values_that_are_not_written_are_kept_as_expressions() -> None:
     result = outline("a.py", "class A:\n    def __init__(self):\n        self.b = make(1)\ndef f():\n    return A()\n")
     values = {item.name: item.value_text for item in result.walk() if item.value_text}
