@@ -30,6 +30,7 @@ class Grammar:
         pointer: object = getattr(importlib.import_module(source.module), source.function)()
         self.ts_language = tree_sitter.Language(pointer)
         self._end_padding = source.end_padding
+        self._respelled = source.respelled
         kinds = [
             self.ts_language.node_kind_for_id(kind_id)
             for kind_id in range(self.ts_language.node_kind_count)
@@ -49,6 +50,8 @@ class Grammar:
 
     def parser_input(self, text: bytes) -> memoryview:
         """What a parser must be given for `text`. Trees may reach beyond the text by the padding's length."""
+        for spelling, stand_in in self._respelled:
+            text = text.replace(spelling, stand_in)
         return memoryview(text + self._end_padding if self._end_padding else text)
 
     def lookaheads(self, state: int) -> frozenset[bytes]:

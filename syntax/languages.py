@@ -27,12 +27,14 @@ class BlockStyle(StrEnum):
 class GrammarSource:
     """Where a tree-sitter grammar comes from: a module and its function that gives the language pointer.
 
-    `end_padding` is put after every text before it is parsed.
+    `end_padding` is put after every text before it is parsed. `respelled` are spellings that the language has and the
+    grammar has not, each with one of the same length that stands for it in what is parsed, wherever it occurs.
     """
 
     module: str
     function: str = "language"
     end_padding: bytes = b""
+    respelled: tuple[tuple[bytes, bytes], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +308,8 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_json"),
+        # The exponent of `1.5e+3`.
+        grammar=GrammarSource("tree_sitter_json", respelled=((b"e+", b"e-"), (b"E+", b"E-"))),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers('"')),
     ),

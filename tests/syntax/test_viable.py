@@ -211,6 +211,19 @@ def test_names_comments_and_blanks_grow_without_a_parse() -> None:
     assert comment.n_parses == n_parses
 
 
+@pytest.mark.parametrize("number", ["-1.5e+3", "1E+10", "2e-3", "1e5"])
+def test_exponents_of_json(number: str) -> None:
+    viability = _viability("json", '{"a+e+b": [1, $0]}\n')
+    for i in range(len(number)):
+        piece = number[i : i + 1].encode()
+        assert viability.viable(piece), number[: i + 1]
+        viability.accept(piece)
+    assert viability.viable(b", ")
+    assert not viability.viable(b"+1")
+    assert _ends("json", '{"a+e+b": [1, $0]}\n').verdict(number.encode()) is StopVerdict.CLEAN
+    assert _ends("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
+
+
 def test_a_name_that_becomes_a_keyword_is_judged() -> None:
     viability = _viability("javascript", "x = i$0;\n")
     assert viability.viable(b"tems")
