@@ -17,6 +17,8 @@ _KINDS = {
     "interface_declaration": Kind.INTERFACE,
     "enum_declaration": Kind.ENUM,
 }
+_OPERATORS = ("operator_declaration", "conversion_operator_declaration")
+_FUNCTIONS = ("method_declaration", "constructor_declaration", "delegate_declaration", *_OPERATORS)
 _NAMESPACES = ("namespace_declaration", "file_scoped_namespace_declaration")
 _ATTRIBUTES = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 
@@ -60,8 +62,11 @@ def _definition(node: Node, source: Source, *, public_by_default: bool) -> Itera
     lines = (node.start_point.row, node.end_point.row)
     if node.type in _KINDS:
         yield _type_definition(node, source, is_public=is_public)
-    elif node.type in ("method_declaration", "constructor_declaration", "delegate_declaration", "operator_declaration"):
+    elif node.type in _FUNCTIONS:
         returned = node.child_by_field_name("returns") or node.child_by_field_name("type")
+        operator = node.child_by_field_name("operator")
+        if node.type in _OPERATORS:
+            name = f"operator {source.text(operator if operator is not None else returned)}"
         yield Definition(
             name,
             Kind.TYPE if node.type == "delegate_declaration" else Kind.METHOD,

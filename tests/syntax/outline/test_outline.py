@@ -499,6 +499,65 @@ def test_line_ends_of_windows_change_nothing(path: str, text: str) -> None:
     assert outline(path, text.replace("\n", "\r\n")) == outline(path, text)
 
 
+@pytest.mark.parametrize(
+    ("implemented", "type_name"),
+    [
+        ("&'a Foo", "Foo"),
+        ("&mut m::Bar<T>", "Bar"),
+        ("*const Foo", "Foo"),
+        ("Box<dyn Q>", "Box"),
+        ("dyn Q", "Q"),
+        ("dyn Q + Send", "Q"),
+    ],
+)
+def test_the_type_that_a_rust_impl_is_of(implemented: str, type_name: str) -> None:
+    [extension] = outline("a.rs", f"impl Tr for {implemented} {{ fn f(&self) {{}} }}\n").extensions
+    assert extension.type_name == type_name
+
+
+def test_what_a_rust_file_takes_from_c() -> None:
+    text = 'extern "C" {\n    /// Does it.\n    pub fn f(a: i32) -> u8;\n    static X: i32;\n}\n'
+    assert (
+        shown(outline("a.rs", text))
+        == textwrap.dedent(
+            """
+        function f: pub fn f(a: i32) -> u8 | -> u8 | "Does it."
+        constant X: static X: i32 | -> i32 | private
+        """
+        ).strip()
+    )
+
+
+def test_operators_of_csharp_have_names() -> None:
+    text = (
+        "class A {\n  public static A operator +(A a, A b) => a;\n"
+        "  public static implicit operator List<int>(A a) => a.b;\n}\n"
+    )
+    assert [item.name for item in outline("A.cs", text).walk()] == ["A", "operator +", "operator List<int>"]
+
+
+def test_python_names_that_come_together() -> None:
+    result = outline("a.py", "A, B = 1, make(2)\n(C, _d, *E) = f()\n")
+    assert [(item.name, item.value_text, item.is_public) for item in result.definitions] == [
+        ("A", "1", True),
+        ("B", "make(2)", True),
+        ("C", "", True),
+        ("_d", "", False),
+    ]
+
+
+def test_python_parameters_and_aliases_with_types() -> None:
+    result = outline("a.py", "def f(a: int, *args: int, b: str, **kw: str): ...\ntype L[T] = list[T]\n")
+    function, alias = result.definitions
+    assert [(param.name, param.type_text) for param in function.params] == [
+        ("a", "int"),
+        ("args", ""),
+        ("b", "str"),
+        ("kw", ""),
+    ]
+    assert (alias.name, alias.type_text) == ("L", "list[T]")
+
+
 def test_types_and_values_that_are_not_written_are_kept_as_expressions() -> None:
     result = outline("a.py", "class A:\n    def __init__(self):\n        self.b = make(1)\ndef f():\n    return A()\n")
     values = {item.name: item.value_text for item in result.walk() if item.value_text}
