@@ -29,12 +29,14 @@ class GrammarSource:
 
     `end_padding` is put after every text before it is parsed. `respelled` are spellings that the language has and the
     grammar has not, each with one of the same length that stands for it in what is parsed, wherever it occurs.
+    `has_loose_commas` says that the language, unlike the grammar, has commas before closing brackets.
     """
 
     module: str
     function: str = "language"
     end_padding: bytes = b""
     respelled: tuple[tuple[bytes, bytes], ...] = ()
+    has_loose_commas: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ def _by_suffix() -> dict[str, tuple[str, Language]]:
 
 
 # Suffixes whose language id is not the first id of their record.
-_ID_OF_SUFFIX = {".jsx": "javascriptreact", ".jsonc": "jsonc", ".code-workspace": "jsonc"}
+_ID_OF_SUFFIX = {".jsx": "javascriptreact"}
 
 
 def _words(text: str) -> frozenset[bytes]:
@@ -143,6 +145,7 @@ _END_OF_NESTED_COMMENT = Closer(b" */ */", b"/*")
 
 
 _SLASHES = ("/*", "*/")
+_PLUS_EXPONENTS = ((b"e+", b"e-"), (b"E+", b"E-"))  # of JSON's `1.5e+3`
 
 _JAVASCRIPT_KEYWORDS = _words(
     # Not default and export, which stand where names do in `export { default as a }`.
@@ -301,15 +304,24 @@ _LANGUAGES: tuple[Language, ...] = (
         ),
     ),
     Language(
-        ids=("json", "jsonc"),
-        suffixes=(".json", ".jsonc", ".webmanifest", ".ipynb", ".geojson", ".code-workspace"),
+        ids=("json",),
+        suffixes=(".json", ".webmanifest", ".ipynb", ".geojson"),
         file_names=(".babelrc", ".jshintrc", "composer.lock"),
+        line_comment="//",
+        block_comment=_SLASHES,
+        block_style=BlockStyle.BRACES,
+        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS),
+        qualified=True,
+        closers=(_END_OF_COMMENT, *_closers('"')),
+    ),
+    Language(
+        ids=("jsonc",),
+        suffixes=(".jsonc", ".code-workspace"),
         aliases=("json5",),
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        # The exponent of `1.5e+3`.
-        grammar=GrammarSource("tree_sitter_json", respelled=((b"e+", b"e-"), (b"E+", b"E-"))),
+        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS, has_loose_commas=True),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers('"')),
     ),

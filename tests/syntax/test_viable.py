@@ -224,6 +224,29 @@ def test_exponents_of_json(number: str) -> None:
     assert _ends("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
 
 
+def test_commas_before_closing_brackets_of_jsonc() -> None:
+    for gap in ("", "\n", " // why, [\n", " // a,\n // b,\n /* c, */ // d\n // e\n\n"):
+        for piece in (b"]", b"3", b"3,", b"3 ]", b"// [\n]"):
+            text = f'{{"a": [1, 2,{gap}$0\n'
+            assert _viability("jsonc", text).viable(piece), (gap, piece)
+        text = f'{{"a": [1, 2,{gap}$0{gap}], "b,]": {{"c": 1,{gap}}},{gap}}}\n'
+        verdicts = {piece: _ends("jsonc", text).verdict(piece) for piece in (b"", b"3", b"3,", b"3,\n", b",", b"}")}
+        assert [piece for piece, verdict in verdicts.items() if verdict is StopVerdict.CLEAN] == [
+            b"",
+            b"3",
+            b"3,",
+            b"3,\n",
+        ]
+    viability = _viability("jsonc", '{"a": [1, 2, // why\n // not\n // so\n$0\n')
+    for piece in (b"]", b",", b" // then\n", b"}", b"\n"):
+        assert viability.viable(piece)
+        viability.accept(piece)
+    assert not viability.viable(b",")
+    assert not _viability("jsonc", "[1, 2,$0\n").viable(b", ")
+    assert not _viability("json", "[1, 2,$0\n").viable(b"] ")
+    assert _ends("json", "[1, 2,$0]\n").verdict(b"") is not StopVerdict.CLEAN
+
+
 def test_a_name_that_becomes_a_keyword_is_judged() -> None:
     viability = _viability("javascript", "x = i$0;\n")
     assert viability.viable(b"tems")
