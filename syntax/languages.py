@@ -215,7 +215,8 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_java"),
+        # Since Java 21; the grammar takes names there, and no part of this one is a reserved word.
+        grammar=GrammarSource("tree_sitter_java", respelled=((b"case null, default", b"case null, def.ult"),)),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""')),
         hard_keywords=_words(

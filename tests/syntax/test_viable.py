@@ -224,6 +224,19 @@ def test_exponents_of_json(number: str) -> None:
     assert _ends("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
 
 
+def test_null_and_default_in_one_case_of_java() -> None:
+    text = "class A { int f(Object o) { return switch (o) { case B b -> 1; $0 }; } }\n"
+    viability = _viability("java", text)
+    for piece in (b"case null", b", ", b"def", b"ault", b" ->", b" 2", b";"):
+        assert viability.viable(piece), piece
+        viability.accept(piece)
+    verdicts = {
+        middle: _ends("java", text).verdict(middle.encode())
+        for middle in ("case null, default -> 2;", "case null, defaultB -> 2;", "default -> 2;", "case null, -> 2;")
+    }
+    assert list(verdicts.values()) == [StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.NO]
+
+
 def test_commas_before_closing_brackets_of_jsonc() -> None:
     for gap in ("", "\n", " // why, [\n", " // a,\n // b,\n /* c, */ // d\n // e\n\n"):
         for piece in (b"]", b"3", b"3,", b"3 ]", b"// [\n]"):
