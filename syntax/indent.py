@@ -12,7 +12,7 @@ _TAB_COLUMNS = 4  # as editors show it, to compare lines by
 _TAB_WIDTH = 8  # what CPython's tokenizer counts a tab as
 _TOKEN = re.compile(
     rb"""
-    (?:[rRbBuUfFtT]{1,2})?(?P<string>'''|\"\"\"|'|\")
+    (?P<prefix>[rRbBuUfFtT]{1,2})?(?P<string>'''|\"\"\"|'|\")
     |(?P<newline>\n)
     |(?P<blank>[ \t\f\r]+|\#[^\n]*)
     |(?P<continuation>\\\r?\n)
@@ -28,7 +28,17 @@ _STRING_REST = {
     b'"""': re.compile(rb'(?:[^\\"]|\\.|"(?!""))*+"""', re.DOTALL),
     b"'": re.compile(rb"(?:[^\\\n']|\\.)*+'", re.DOTALL),
     b'"': re.compile(rb'(?:[^\\\n"]|\\.)*+"', re.DOTALL),
+}  # The text of a format string up to its end or to a field; `{{` and `\N{DASH}` begin none.
+_FORMAT_TEXT = {
+    b"'''": re.compile(rb"(?:[^\\'{]|\\N\{[^{}\n]*\}|\\[^{]|\\(?=\{)|\{\{|'(?!''))*+", re.DOTALL),
+    b'"""': re.compile(rb'(?:[^\\"{]|\\N\{[^{}\n]*\}|\\[^{]|\\(?=\{)|\{\{|"(?!""))*+', re.DOTALL),
+    b"'": re.compile(rb"(?:[^\\\n'{]|\\N\{[^{}\n]*\}|\\[^{]|\\(?=\{)|\{\{)*+"),
+    b'"': re.compile(rb'(?:[^\\\n"{]|\\N\{[^{}\n]*\}|\\[^{]|\\(?=\{)|\{\{)*+'),
 }
+_FORMAT_SPEC = re.compile(rb"[^{}]*")
+# What is longer, or nested deeper, was not written by hand.
+_MAX_FIELD_BYTES = 2_000
+_MAX_NESTED = 20
 
 
 def indent_columns(line: str | bytes) -> int:
@@ -133,12 +143,11 @@ class _Reader:
             elif kind == "close":
                 self._n_open = max(self._n_open - 1, 0)
             elif kind == "string":
-                quote = matched["string"]
-                rest = _STRING_REST[quote].match(text, at)
-                if rest is None:
+                end = _end_of_string(text, matched)
+                if end is None:
                     # Still open at the end: fine, the state stays at the line it began in.
-                    return len(quote) == 3 or b"\n" not in text[at:]
-                at = rest.end()
+                    return len(matched["string"]) == 3 or b"\n" not in text[at:]
+                at = end
         return True
 
     def _enter_line(self, at: int) -> None:
@@ -158,6 +167,74 @@ class _Reader:
         if not is_right:
             self._wrong.append(at)
         self._after_header = False
+
+
+def _end_of_string(text: bytes, opened: re.Match[bytes]) -> int | None:
+    """Where the string that a token opens ends. A format string that makes no sense is read as a plain one."""
+    quote, at = opened["string"], opened.end()
+    rest = _STRING_REST[quote].match(text, at)
+    if _is_format(opened) and (rest is None or b"{" in rest.group()):
+        end = _end_of_format(text, at, quote, len(text), 0)
+        if end is not None:
+            return end
+    return rest.end() if rest else None
+
+
+def _is_format(opened: re.Match[bytes]) -> bool:
+    return any(letter in (opened["prefix"] or b"") for letter in b"fFtT")
+
+
+def _end_of_format(text: bytes, at: int, quote: bytes, limit: int, n_nested: int) -> int | None:
+    """Where a format string ends whose text begins at `at`; since Python 3.12 its fields may hold its own quotes."""
+    while matched := _FORMAT_TEXT[quote].match(text, at, limit):
+        at = matched.end()
+        if text.startswith(quote, at, limit):
+            return at + len(quote)
+        field_end = _end_of_field(text, at + 1, limit, n_nested) if text.startswith(b"{", at, limit) else None
+        if field_end is None:
+            return None
+        at = field_end
+    return None
+
+
+def _end_of_field(text: bytes, at: int, limit: int, n_nested: int) -> int | None:
+    """Where a field of a format string ends that begins at `at`, behind its brace."""
+    limit = min(limit, at + _MAX_FIELD_BYTES)
+    n_open = 0
+    while n_nested < _MAX_NESTED and (matched := _TOKEN.match(text, at, limit)):
+        kind, at = matched.lastgroup, matched.end()
+        if kind == "string":
+            quote = matched["string"]
+            if _is_format(matched):
+                end = _end_of_format(text, at, quote, limit, n_nested + 1)
+            else:
+                rest = _STRING_REST[quote].match(text, at, limit)
+                end = rest.end() if rest else None
+            if end is None:
+                return None
+            at = end
+        elif kind == "open":
+            n_open += 1
+        elif kind == "close" and n_open == 0:
+            return at
+        elif kind == "close":
+            n_open -= 1
+        elif kind == "colon" and n_open == 0:
+            return _end_of_spec(text, at, limit, n_nested)
+    return None
+
+
+def _end_of_spec(text: bytes, at: int, limit: int, n_nested: int) -> int | None:
+    """Where a field ends whose format specification begins at `at`; that may hold fields of its own."""
+    while matched := _FORMAT_SPEC.match(text, at, limit):
+        at = matched.end() + 1
+        if not text.startswith(b"{", matched.end(), limit):
+            return at if text.startswith(b"}", matched.end(), limit) else None
+        field_end = _end_of_field(text, at, limit, n_nested + 1)
+        if field_end is None:
+            return None
+        at = field_end
+    return None
 
 
 def _column(blanks: bytes) -> int:

@@ -10,6 +10,8 @@ from fimble.syntax.languages import Language
 
 # tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
 _MAX_ANCESTORS = 200
+# So many strings and line comments that hold what opens a comment are looked at, no more.
+_MAX_OPENERS = 200
 _WORD = re.compile(rb"(?<![\w$\x80-\xff])[A-Za-z]\w*(?![\w$\x80-\xff])")
 _NAME_KINDS = frozenset({"identifier", "type_identifier"})
 # Inside these any word is a name: macro input, lifetimes, `export {default}`.
@@ -21,21 +23,36 @@ def misplaced_keyword(language: Language, root: tree_sitter.Node, text: bytes, s
 
     Only words that something follows count: the last one may grow, and is not settled while it is the last token.
     """
-    if not language.hard_keywords or _is_in_comment(language, text[:end]):
-        return False
     n_settled = start + len(text[start:end].rstrip())
-    for matched in _WORD.finditer(text, start, end):
+    for matched in _WORD.finditer(text, start, end) if language.hard_keywords else ():
         if matched.group() in language.hard_keywords and matched.end() < n_settled and _is_name(root, *matched.span()):
-            return True
+            return not _is_in_comment(language, root, text, end)
     return False
 
 
-def _is_in_comment(language: Language, text: bytes) -> bool:
-    """Whether a block comment is open at the end; its words may have been parsed as code."""
+def _is_in_comment(language: Language, root: tree_sitter.Node, text: bytes, end: int) -> bool:
+    """Whether a block comment is open at `end`; its words may have been parsed as code.
+
+    What looks like an opener is none where the parser took it into a string or a line comment.
+    """
     if language.block_comment is None:
         return False
-    opener, closer = (marker.encode() for marker in language.block_comment)
-    return text.rfind(opener) > text.rfind(closer)
+    opener = language.block_comment[0].encode()
+    at = end
+    for _ in range(_MAX_OPENERS):
+        at = text.rfind(opener, 0, at)
+        if at < 0:
+            return False
+        leaf = root.descendant_for_byte_range(at, at + 1)
+        around = leaf if leaf is None or leaf.is_named else leaf.parent
+        if leaf is None or around is None:
+            return True
+        if "comment" in around.type:
+            if text.startswith(opener, around.start_byte):
+                return False  # one that is closed
+        elif leaf.is_error or leaf.child_count or (leaf is not around and leaf.start_byte == at):
+            return True  # characters that are no token, or operators
+    return False
 
 
 def _is_name(root: tree_sitter.Node, start: int, end: int) -> bool:

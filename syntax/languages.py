@@ -27,12 +27,16 @@ class BlockStyle(StrEnum):
 class GrammarSource:
     """Where a tree-sitter grammar comes from: a module and its function that gives the language pointer.
 
-    `end_padding` is put after every text before it is parsed.
+    `end_padding` is put after every text before it is parsed. `respelled` are spellings that the language has and the
+    grammar has not, each with one of the same length that stands for it in what is parsed, wherever it occurs.
+    `has_loose_commas` says that the language, unlike the grammar, has commas before closing brackets.
     """
 
     module: str
     function: str = "language"
     end_padding: bytes = b""
+    respelled: tuple[tuple[bytes, bytes], ...] = ()
+    has_loose_commas: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ def _by_suffix() -> dict[str, tuple[str, Language]]:
 
 
 # Suffixes whose language id is not the first id of their record.
-_ID_OF_SUFFIX = {".jsx": "javascriptreact", ".jsonc": "jsonc", ".code-workspace": "jsonc"}
+_ID_OF_SUFFIX = {".jsx": "javascriptreact"}
 
 
 def _words(text: str) -> frozenset[bytes]:
@@ -141,6 +145,7 @@ _END_OF_NESTED_COMMENT = Closer(b" */ */", b"/*")
 
 
 _SLASHES = ("/*", "*/")
+_PLUS_EXPONENTS = ((b"e+", b"e-"), (b"E+", b"E-"))  # of JSON's `1.5e+3`
 
 _JAVASCRIPT_KEYWORDS = _words(
     # Not default and export, which stand where names do in `export { default as a }`.
@@ -210,7 +215,8 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_java"),
+        # Since Java 21; the grammar takes names there, and no part of this one is a reserved word.
+        grammar=GrammarSource("tree_sitter_java", respelled=((b"case null, default", b"case null, def.ult"),)),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""')),
         hard_keywords=_words(
@@ -299,14 +305,24 @@ _LANGUAGES: tuple[Language, ...] = (
         ),
     ),
     Language(
-        ids=("json", "jsonc"),
-        suffixes=(".json", ".jsonc", ".webmanifest", ".ipynb", ".geojson", ".code-workspace"),
+        ids=("json",),
+        suffixes=(".json", ".webmanifest", ".ipynb", ".geojson"),
         file_names=(".babelrc", ".jshintrc", "composer.lock"),
+        line_comment="//",
+        block_comment=_SLASHES,
+        block_style=BlockStyle.BRACES,
+        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS),
+        qualified=True,
+        closers=(_END_OF_COMMENT, *_closers('"')),
+    ),
+    Language(
+        ids=("jsonc",),
+        suffixes=(".jsonc", ".code-workspace"),
         aliases=("json5",),
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_json"),
+        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS, has_loose_commas=True),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers('"')),
     ),

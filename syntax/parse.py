@@ -59,7 +59,7 @@ def edited(
 ) -> SyntaxTree | None:
     """The tree after `old.text[start:old_end]` became `replacement`; None when that would take too much work."""
     text = old.text[:start] + replacement + old.text[old_end:]
-    tree = shifted_tree(old, start, old_end, text)
+    tree = shifted_tree(old, first_change(grammar, old.text, text, start), old_end, text)
     parsed = _bounded_parse(grammar, text, tree, max_work_units, max_cpu_ms)
     return SyntaxTree(text, parsed) if parsed else None
 
@@ -78,6 +78,16 @@ def shifted_tree(old: SyntaxTree, start: int, old_end: int, new_text: bytes) -> 
         _point_from(new_text, start_point, start, new_end),
     )
     return tree
+
+
+def first_change(grammar: Grammar, old_text: bytes, new_text: bytes, start: int) -> int:
+    """Where a parser is given other bytes for `new_text` than for `old_text`, which differ from `start` on.
+
+    What follows a comma may make it a blank, or a comma again.
+    """
+    if not grammar.has_loose_commas:
+        return start
+    return min(start, common_prefix_length(grammar.respelled(old_text), grammar.respelled(new_text)))
 
 
 def point_at(text: bytes, offset: int) -> tuple[int, int]:

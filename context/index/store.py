@@ -23,7 +23,7 @@ from fimble.context.index.files import Stamp
 _Params = ParamSpec("_Params")
 _Result = TypeVar("_Result")
 
-_VERSION = 2  # of the tables and of what is read out of files; an index of another version is thrown away
+_VERSION = 3  # of the tables and of what is read out of files; an index of another version is thrown away
 _BUSY_S = 5.0
 _ASK_AGAIN_S = 0.01
 # Ranking a window takes about 2 us; a word that is everywhere says nothing.

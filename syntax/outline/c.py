@@ -9,7 +9,7 @@ from dataclasses import replace
 from tree_sitter import Node
 
 from fimble.syntax.outline.model import WILDCARD, Definition, Extension, Import, Kind, Outline, Param
-from fimble.syntax.outline.source import MAX_VALUE_CHARS, Source, children, find
+from fimble.syntax.outline.source import BRANCHES, MAX_VALUE_CHARS, Source, children, find, in_branches
 
 _TYPES = {
     "class_specifier": Kind.CLASS,
@@ -17,10 +17,8 @@ _TYPES = {
     "union_specifier": Kind.CLASS,
     "enum_specifier": Kind.ENUM,
 }
-_CONTAINERS = (
-    "preproc_if", "preproc_ifdef", "preproc_else", "preproc_elif", "linkage_specification", "declaration_list",
-)  # fmt: skip
-_NAMES = ("identifier", "field_identifier", "type_identifier", "destructor_name", "operator_name")
+_CONTAINERS = (*BRANCHES, "linkage_specification", "declaration_list")
+_NAMES = ("identifier", "field_identifier", "type_identifier", "destructor_name", "operator_name", "operator_cast")
 _ACCESS = re.compile(r"public|protected|private")
 
 
@@ -98,19 +96,22 @@ class _Reader:
     def _typedef(self, node: Node, whole: Node) -> Iterator[Definition]:
         source = self._source
         type_node = node.child_by_field_name("type")
-        declarator = node.child_by_field_name("declarator")
-        name = source.text(_name_of(declarator))
-        if type_node is not None and type_node.type in _TYPES and type_node.child_by_field_name("body") is not None:
-            yield from self._type_definition(type_node, whole, name)
-        elif name:
-            yield Definition(
-                name,
-                Kind.TYPE,
-                source.text(node).rstrip(";"),
-                *_lines(whole),
-                doc=source.doc_above(whole),
-                type_text=source.text(type_node),
-            )
+        body = type_node.child_by_field_name("body") if type_node is not None and type_node.type in _TYPES else None
+        type_text = source.head(type_node, body) if type_node is not None else ""
+        for i, declarator in enumerate(node.children_by_field_name("declarator")):
+            name = _name(declarator, source)
+            if type_node is not None and body is not None and i == 0:
+                yield from self._type_definition(type_node, whole, name)
+            elif name:
+                signature = source.text(node).rstrip(";")
+                yield Definition(
+                    name,
+                    Kind.TYPE,
+                    signature if body is None else f"typedef {type_text} {source.text(declarator)}",
+                    *_lines(whole),
+                    doc=source.doc_above(whole),
+                    type_text=type_text,
+                )
 
     def _type_definition(self, node: Node, whole: Node, alias: str) -> Iterator[Definition]:
         source = self._source
@@ -142,7 +143,7 @@ class _Reader:
 
     def _enumerators(self, body: Node) -> Iterator[Definition]:
         source = self._source
-        for child in children(body):
+        for child in in_branches(body):
             if child.type == "enumerator":
                 name = source.text(child.child_by_field_name("name"))
                 yield Definition(name, Kind.CONSTANT, source.text(child, 80), *_lines(child))
@@ -150,7 +151,7 @@ class _Reader:
     def _members(self, body: Node, owner: Node) -> Iterator[Definition]:
         source = self._source
         is_public = owner.type != "class_specifier"
-        for child in children(body):
+        for child in in_branches(body):
             if child.type == "access_specifier":
                 match = _ACCESS.search(source.text(child))
                 is_public = match is None or match[0] != "private"
@@ -171,7 +172,7 @@ class _Reader:
         body = node.child_by_field_name("body") or find(node, "field_initializer_list")
         for declarator in node.children_by_field_name("declarator"):
             function = _function_of(declarator)
-            name = source.text(_name_of(declarator))
+            name = _name(declarator, source)
             if not name:
                 continue
             value = declarator.child_by_field_name("value")
@@ -199,13 +200,16 @@ def _declared(node: Node) -> Node | None:
 
 def _function_of(declarator: Node | None) -> Node | None:
     while declarator is not None:
-        if declarator.type == "function_declarator":
+        if declarator.type in ("function_declarator", "abstract_function_declarator"):
             inner = declarator.child_by_field_name("declarator")
             # `void (*name)(int)` declares a pointer.
             return None if inner is not None and inner.type == "parenthesized_declarator" else declarator
-        declarator = declarator.child_by_field_name("declarator") or (
-            next(children(declarator), None) if declarator.type == "reference_declarator" else None
-        )
+        if declarator.type == "qualified_identifier":  # of a conversion, `A::operator bool() const`
+            declarator = declarator.child_by_field_name("name")
+        else:
+            declarator = declarator.child_by_field_name("declarator") or (
+                next(children(declarator), None) if declarator.type.endswith("reference_declarator") else None
+            )
     return None
 
 
@@ -213,6 +217,15 @@ def _name_of(declarator: Node | None) -> Node | None:
     while declarator is not None and declarator.type not in (*_NAMES, "qualified_identifier"):
         declarator = declarator.child_by_field_name("declarator") or next(children(declarator), None)
     return declarator
+
+
+def _name(declarator: Node, source: Source) -> str:
+    """What a declarator declares; of a conversion, whose name holds its parameters, the part before them."""
+    node = _name_of(declarator)
+    function = _function_of(node)
+    if node is None or function is None:
+        return source.text(node)
+    return source.between(node.start_byte, function.start_byte)
 
 
 def _owner(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from tree_sitter import Node
 
 from fimble.syntax.outline.model import WILDCARD, Definition, Import, Kind, Outline, Param
-from fimble.syntax.outline.source import Source, children, find
+from fimble.syntax.outline.source import Source, children, find, in_branches
 
 _KINDS = {
     "class_declaration": Kind.CLASS,
@@ -17,6 +17,8 @@ _KINDS = {
     "interface_declaration": Kind.INTERFACE,
     "enum_declaration": Kind.ENUM,
 }
+_OPERATORS = ("operator_declaration", "conversion_operator_declaration")
+_FUNCTIONS = ("method_declaration", "constructor_declaration", "delegate_declaration", *_OPERATORS)
 _NAMESPACES = ("namespace_declaration", "file_scoped_namespace_declaration")
 _ATTRIBUTES = re.compile(r"^(?:\[[^\]]*\]\s*)+")
 
@@ -33,11 +35,11 @@ def read(root: Node, source: Source) -> Outline:
                 imports.append(_using(node, source))
             elif node.type in _NAMESPACES:
                 packages.append(source.text(node.child_by_field_name("name")))
-                take(children(node.child_by_field_name("body")))
+                take(in_branches(node.child_by_field_name("body")))
             else:
                 definitions.extend(_definition(node, source, public_by_default=True))
 
-    take(children(root))
+    take(in_branches(root))
     return Outline(packages[0] if packages else "", tuple(definitions), tuple(imports))
 
 
@@ -60,8 +62,11 @@ def _definition(node: Node, source: Source, *, public_by_default: bool) -> Itera
     lines = (node.start_point.row, node.end_point.row)
     if node.type in _KINDS:
         yield _type_definition(node, source, is_public=is_public)
-    elif node.type in ("method_declaration", "constructor_declaration", "delegate_declaration", "operator_declaration"):
+    elif node.type in _FUNCTIONS:
         returned = node.child_by_field_name("returns") or node.child_by_field_name("type")
+        operator = node.child_by_field_name("operator")
+        if node.type in _OPERATORS:
+            name = f"operator {source.text(operator if operator is not None else returned)}"
         yield Definition(
             name,
             Kind.TYPE if node.type == "delegate_declaration" else Kind.METHOD,
@@ -114,7 +119,7 @@ def _type_definition(node: Node, source: Source, *, is_public: bool) -> Definiti
             for param in _params(parameters, source)
         )
     kind = _KINDS[node.type]
-    for child in children(body):
+    for child in in_branches(body):
         members += _definition(child, source, public_by_default=kind is Kind.INTERFACE)
     return Definition(
         source.text(node.child_by_field_name("name")),

@@ -24,9 +24,7 @@ def read(root: Node, source: Source) -> Outline:
         elif node.type == "function_declaration":
             definitions.append(_function(node, source, Kind.FUNCTION))
         elif node.type == "method_declaration":
-            receiver = source.text(node.child_by_field_name("receiver")).strip("()").split(" ")[-1]
-            type_name = receiver.lstrip("*").split("[")[0]
-            methods.setdefault(type_name, []).append(_function(node, source, Kind.METHOD))
+            methods.setdefault(_receiver(node, source), []).append(_function(node, source, Kind.METHOD))
         elif node.type == "type_declaration":
             specs = (spec for spec in children(node) if spec.type in ("type_spec", "type_alias"))
             definitions += (_type_definition(spec, node, source) for spec in specs)
@@ -55,6 +53,15 @@ def _package_name(path: str) -> str:
     if len(parts) > 1 and parts[-1][:1] == "v" and parts[-1][1:].isdigit():
         parts.pop()
     return parts[-1].split(".")[0].removeprefix("go-")
+
+
+def _receiver(method: Node, source: Source) -> str:
+    """The name of the type that a method belongs to: `Map` of `(m *Map[K, V])`."""
+    parameter = next(children(method.child_by_field_name("receiver")), None)
+    node = parameter.child_by_field_name("type") if parameter is not None else None
+    while node is not None and node.type in ("pointer_type", "parenthesized_type", "generic_type"):
+        node = node.child_by_field_name("type") or next(children(node), None)
+    return source.text(node)
 
 
 def _function(node: Node, source: Source, kind: Kind) -> Definition:
@@ -135,8 +142,10 @@ def _values(node: Node, source: Source) -> Iterator[Definition]:
     for spec in children(specs):
         if spec.type not in ("const_spec", "var_spec"):
             continue
-        # In `const ( A Color = iota; B )` B has A's type.
-        type_text = source.text(spec.child_by_field_name("type")) or (type_text if word == "const" else "")
+        value = spec.child_by_field_name("value")
+        # In `const ( A Color = iota; B )` B has A's type, as it has A's value.
+        is_repeated = word == "const" and value is None
+        type_text = source.text(spec.child_by_field_name("type")) or (type_text if is_repeated else "")
         for name_node in spec.children_by_field_name("name"):
             name = source.text(name_node)
             yield Definition(
@@ -146,7 +155,7 @@ def _values(node: Node, source: Source) -> Iterator[Definition]:
                 *_lines(spec),
                 doc=source.doc_above(spec),
                 type_text=type_text,
-                value_text=source.text(spec.child_by_field_name("value"), MAX_VALUE_CHARS),
+                value_text=source.text(value, MAX_VALUE_CHARS),
                 is_public=name[:1].isupper(),
             )
 

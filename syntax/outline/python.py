@@ -16,6 +16,7 @@ _BLOCKS = ("if_statement", "else_clause", "elif_clause", "try_statement", "excep
 _SELF_ATTRIBUTE = re.compile(r"^[ \t]+self\.([A-Za-z_]\w*)[ \t]*(?::[ \t]*([^=\n#]+?)[ \t]*)?=(?!=)[ \t]*(.*)$", re.M)
 _RETURN = re.compile(r"^[ \t]*return[ \t]+((?:await[ \t]+)?[A-Za-z_][\w.]*\(.*|self|cls)[ \t]*$", re.M)
 _INNER_IMPORT = re.compile(r"^[ \t]+(?:from[ \t]+([\w.]+)[ \t]+)?import[ \t]+([\w.,() \t]+?)[ \t]*(?:#.*)?$", re.M)
+_SPLATS = ("list_splat_pattern", "dictionary_splat_pattern")
 _MAX_BODY_CHARS = 20_000
 
 
@@ -90,7 +91,7 @@ def _definitions(node: Node, source: Source) -> Iterator[Definition]:
     elif inner.type == "function_definition":
         yield _function(inner, node, source, Kind.FUNCTION)
     elif inner.type == "type_alias_statement":
-        name = source.text(inner.child_by_field_name("left"))
+        name = source.text(inner.child_by_field_name("left")).split("[")[0].rstrip()
         yield Definition(
             name,
             Kind.TYPE,
@@ -160,26 +161,35 @@ def _function(node: Node, whole: Node, source: Source, kind: Kind) -> Definition
 def _params(node: Node | None, source: Source) -> Iterator[Param]:
     for child in children(node):
         type_text = source.text(child.child_by_field_name("type")).strip("'\"")
+        splat = find(child, *_SPLATS)
+        if splat is not None:  # `*args: int` are a tuple of what is written
+            child, type_text = splat, ""
         name = child.child_by_field_name("name") or (child if child.type == "identifier" else find(child, "identifier"))
         if name is not None and child.type != "comment":
             yield Param(source.text(name), type_text)
 
 
 def _assignment(node: Node, source: Source, kind: Kind) -> Iterator[Definition]:
-    left = node.child_by_field_name("left")
-    if left is None or left.type != "identifier":
-        return
-    name = source.text(left)
-    value = node.child_by_field_name("right")
-    yield Definition(
-        name,
-        kind,
-        source.text(node, 100),
-        *_lines(node),
-        type_text=source.text(node.child_by_field_name("type")).strip("'\""),
-        value_text=source.text(value, MAX_VALUE_CHARS),
-        is_public=not name.startswith("_"),
-    )
+    left, right = node.child_by_field_name("left"), node.child_by_field_name("right")
+    names, values = [left], [right]
+    if left is not None and left.type in ("pattern_list", "tuple_pattern"):
+        names = list(children(left))
+        values = list(children(right)) if right is not None and right.type in ("expression_list", "tuple") else []
+        if len(values) != len(names):  # what is unpacked is not written here
+            values = [None] * len(names)
+    for name_node, value in zip(names, values, strict=True):
+        if name_node is None or name_node.type != "identifier":
+            continue
+        name = source.text(name_node)
+        yield Definition(
+            name,
+            kind,
+            source.text(node, 100),
+            *_lines(node),
+            type_text=source.text(node.child_by_field_name("type")).strip("'\""),
+            value_text=source.text(value, MAX_VALUE_CHARS),
+            is_public=not name.startswith("_"),
+        )
 
 
 def _self_attributes(node: Node, method: Definition, source: Source) -> Iterator[Definition]:

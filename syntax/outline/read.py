@@ -45,7 +45,8 @@ def outline_of(language: Language, text: str) -> Outline:
     grammar = grammar_for(language) if module else None
     if module is None or grammar is None:
         return Outline()
-    raw = text.encode("utf-8", "replace")
+    # Readers see one kind of line end; an outline holds lines and no offsets, so nothing in it moves.
+    raw = text.replace("\r\n", "\n").encode("utf-8", "replace")
     tree = parse(grammar, raw, max_work_units=_MAX_WORK_UNITS)
     if tree is not None and tree.root.has_error and language.block_style is BlockStyle.BRACES:
         # In a file that is being written the brace of a class may be missing, and with it the class.

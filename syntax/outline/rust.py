@@ -11,6 +11,7 @@ from fimble.syntax.outline.source import Source, children, find
 
 _NO_TYPES = ("attribute_item", "visibility_modifier", "line_comment", "block_comment")
 _VALUES = ("const_item", "static_item")
+_WRAPPERS = ("reference_type", "pointer_type", "dynamic_type", "bounded_type", "generic_type")
 _TYPES = {"struct_item": Kind.CLASS, "union_item": Kind.CLASS, "enum_item": Kind.ENUM, "trait_item": Kind.INTERFACE}
 
 
@@ -50,6 +51,8 @@ def _items(root: Node | None, source: Source) -> Outline:
                     is_public=_is_public(node),
                 )
             )
+        elif node.type == "foreign_mod_item":
+            definitions += _items(node.child_by_field_name("body"), source).definitions
         else:
             definitions += _item(node, source)
     return Outline("", tuple(definitions), tuple(imports), tuple(extensions))
@@ -92,10 +95,17 @@ def _impl(node: Node, source: Source) -> Extension:
     implemented = node.child_by_field_name("trait")
     members = tuple(member for child in children(node.child_by_field_name("body")) for member in _item(child, source))
     return Extension(
-        source.text(node.child_by_field_name("type")).split("<")[0].split("::")[-1].lstrip("&"),
+        _type_name(node.child_by_field_name("type"), source),
         members,
         (source.text(implemented),) if implemented is not None else (),
     )
+
+
+def _type_name(node: Node | None, source: Source) -> str:
+    """The name of the type that an impl is of: `Foo` of `&'a mut m::Foo<T>`, `Tr` of `dyn Tr + Send`."""
+    while node is not None and node.type in _WRAPPERS:
+        node = node.child_by_field_name("type") or node.child_by_field_name("trait") or next(children(node), None)
+    return source.text(node).split("<")[0].split("::")[-1]
 
 
 def _item(node: Node, source: Source) -> Iterator[Definition]:

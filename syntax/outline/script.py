@@ -111,6 +111,8 @@ class _Reader:
         source = self._source
         module = _string(node.child_by_field_name("source"), source)
         declaration = node.child_by_field_name("declaration")
+        if declaration is not None and declaration.type == "ambient_declaration":
+            declaration = next((child for child in children(declaration) if child.type != "comment"), None)
         value = node.child_by_field_name("value")
         is_default = any(child.type == _DEFAULT for child in node.children)
         clause = find(node, "export_clause")

@@ -15,6 +15,8 @@ _SPACE = re.compile(r"\s+")
 _SPACE_INSIDE_BRACKETS = re.compile(r"(?<=[(\[]) | (?=[)\]])")
 _TRAILING_COMMA = re.compile(r",(?=[)\]])")
 _COMMENT_MARKS = re.compile(r"^\s*(?:/\*+!?|//[/!]?|#+!?|\*+/?|<!--|--)\s?|\s*(?:\*+/|-->)\s*$")
+# Preprocessor branches of C, C++ and C#.
+BRANCHES = ("preproc_if", "preproc_ifdef", "preproc_elif", "preproc_elifdef", "preproc_else")
 _DOC_TAGS = re.compile(r"</?[A-Za-z][^<>]*>|\{@\w+ ([^}]*)\}")
 
 
@@ -83,6 +85,15 @@ def children(node: Node | None) -> Iterator[Node]:
     for child in node.named_children:
         if child.type == "ERROR":
             yield from children(child)
+        else:
+            yield child
+
+
+def in_branches(node: Node | None) -> Iterator[Node]:
+    """Children, with those of preprocessor branches in the branches' place: whichever is compiled, all are there."""
+    for child in children(node):
+        if child.type in BRANCHES:
+            yield from in_branches(child)
         else:
             yield child
 

@@ -75,7 +75,7 @@ def test_grammars_are_importable_and_are_dependencies(repo_root: Path) -> None:
     project = tomllib.loads((repo_root / "pyproject.toml").read_text("utf-8"))
     declared = {requirement.split(">")[0].split("=")[0] for requirement in project["project"]["dependencies"]}
     with_grammar = [language for language in languages() if language.grammar]
-    assert len(with_grammar) == 16
+    assert len(with_grammar) == 17
     for language in with_grammar:
         assert language.grammar
         assert language.grammar.module.replace("_", "-") in declared

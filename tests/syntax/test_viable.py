@@ -211,6 +211,55 @@ def test_names_comments_and_blanks_grow_without_a_parse() -> None:
     assert comment.n_parses == n_parses
 
 
+@pytest.mark.parametrize("number", ["-1.5e+3", "1E+10", "2e-3", "1e5"])
+def test_exponents_of_json(number: str) -> None:
+    viability = _viability("json", '{"a+e+b": [1, $0]}\n')
+    for i in range(len(number)):
+        piece = number[i : i + 1].encode()
+        assert viability.viable(piece), number[: i + 1]
+        viability.accept(piece)
+    assert viability.viable(b", ")
+    assert not viability.viable(b"+1")
+    assert _ends("json", '{"a+e+b": [1, $0]}\n').verdict(number.encode()) is StopVerdict.CLEAN
+    assert _ends("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
+
+
+def test_null_and_default_in_one_case_of_java() -> None:
+    text = "class A { int f(Object o) { return switch (o) { case B b -> 1; $0 }; } }\n"
+    viability = _viability("java", text)
+    for piece in (b"case null", b", ", b"def", b"ault", b" ->", b" 2", b";"):
+        assert viability.viable(piece), piece
+        viability.accept(piece)
+    verdicts = {
+        middle: _ends("java", text).verdict(middle.encode())
+        for middle in ("case null, default -> 2;", "case null, defaultB -> 2;", "default -> 2;", "case null, -> 2;")
+    }
+    assert list(verdicts.values()) == [StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.NO]
+
+
+def test_commas_before_closing_brackets_of_jsonc() -> None:
+    for gap in ("", "\n", " // why, [\n", " // a,\n // b,\n /* c, */ // d\n // e\n\n"):
+        for piece in (b"]", b"3", b"3,", b"3 ]", b"// [\n]"):
+            text = f'{{"a": [1, 2,{gap}$0\n'
+            assert _viability("jsonc", text).viable(piece), (gap, piece)
+        text = f'{{"a": [1, 2,{gap}$0{gap}], "b,]": {{"c": 1,{gap}}},{gap}}}\n'
+        verdicts = {piece: _ends("jsonc", text).verdict(piece) for piece in (b"", b"3", b"3,", b"3,\n", b",", b"}")}
+        assert [piece for piece, verdict in verdicts.items() if verdict is StopVerdict.CLEAN] == [
+            b"",
+            b"3",
+            b"3,",
+            b"3,\n",
+        ]
+    viability = _viability("jsonc", '{"a": [1, 2, // why\n // not\n // so\n$0\n')
+    for piece in (b"]", b",", b" // then\n", b"}", b"\n"):
+        assert viability.viable(piece)
+        viability.accept(piece)
+    assert not viability.viable(b",")
+    assert not _viability("jsonc", "[1, 2,$0\n").viable(b", ")
+    assert not _viability("json", "[1, 2,$0\n").viable(b"] ")
+    assert _ends("json", "[1, 2,$0]\n").verdict(b"") is not StopVerdict.CLEAN
+
+
 def test_a_name_that_becomes_a_keyword_is_judged() -> None:
     viability = _viability("javascript", "x = i$0;\n")
     assert viability.viable(b"tems")
@@ -218,6 +267,43 @@ def test_a_name_that_becomes_a_keyword_is_judged() -> None:
     viability.accept(b"n")
     assert not viability.viable(b";")
     assert viability.viable(b"fo")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "wrong", "right"),
+    [
+        ("java", 'class A { String s = "*/*"; int f() { $0 return 1; } }\n', "int return = 5;", "int returned = 5;"),
+        ("java", "class A { // see src/*\n int f() { $0 return 1; } }\n", "int return = 5;", "int returned = 5;"),
+        ("c", 'char *s = "src/*";\nint f(void) { $0 return 1; }\n', "int return = 5;", "int returned = 5;"),
+        ("rust", 'const S: &str = "src/*";\nfn f() { $0 }\n', "let match = 5;", "let matched = 5;"),
+        ("rust", "/// See src/*\nfn f() { $0 }\n", "let match = 5;", "let matched = 5;"),
+        ("typescript", "const s = 'src/*', t = `*/*`;\n$0\n", "foo(a, return);", "foo(a, returned);"),
+        ("csharp", 'class A { string s = "*/*"; int F() { $0 return 1; } }\n', "int return = 5;", "int returned = 5;"),
+    ],
+)
+def test_what_looks_like_a_comment_in_a_string_hides_no_reserved_word(
+    language: str, text: str, wrong: str, right: str
+) -> None:
+    assert _ends(language, text).verdict(wrong.encode()) is StopVerdict.NO
+    assert _ends(language, text).verdict(right.encode()) is StopVerdict.CLEAN
+    assert not _viability(language, text).viable(wrong.encode())
+    assert _viability(language, text).viable(right.encode())
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("java", 'class A {\n  int f() {\n    /* what "*/*" and "src/*" are $0\n    int b;\n  }\n}\n'),
+        ("c", 'int f(void) {\n  /* what "src/*" is $0\n  int b;\n}\n'),
+        ("rust", "fn f() {\n  /* what it is $0\n  let b = 1;\n}\n"),
+        ("typescript", "function f() {\n  /* what 'src/*' is $0\n  let b = 1;\n}\n"),
+    ],
+)
+def test_words_of_an_open_comment_are_not_reserved(language: str, text: str) -> None:
+    for words in (b"int return x = 3;", b"let match of the return x = 3;"):
+        viability = _viability(language, text)
+        assert viability.viable(words)
+        assert _ends(language, text).verdict(words) is not StopVerdict.NO
 
 
 @pytest.mark.parametrize(
