@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from tests.engine.asking import Sink, cancel_then_ask, completed, continues, engine_of, rejected, request
 
 from fimble.backend.decode.ending import Ending
 from fimble.backend.scripted import ScriptedBackend, ScriptedGeneration
@@ -19,7 +19,6 @@ from fimble.core.flow import (
     Completion,
     CompletionRequest,
     Document,
-    Event,
     EventKind,
     PopupItem,
     Prompt,
@@ -27,57 +26,13 @@ from fimble.core.flow import (
     RejectReason,
     RequestId,
     StopReason,
-    Token,
-    TokenId,
     Trigger,
 )
 from fimble.core.position import ByteOffset, ByteRange
 from fimble.engine.clock import SystemClock
 from fimble.engine.complete import Engine
-from fimble.engine.flight import Flight
 from fimble.engine.settings import load_settings
-from fimble.engine.traffic import Route, Traffic
 from fimble.engine.wiring import build_engine
-
-
-class Sink:
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-
-    def record(self, event: Event) -> None:
-        self.events.append(event)
-
-    def kinds(self) -> list[EventKind]:
-        return [event.kind for event in self.events]
-
-
-def engine_of(
-    answer: str | Callable[[Prompt], str], *, delay_ms: float = 0.0, sink: Sink | None = None, **options: object
-) -> tuple[Engine, ScriptedBackend]:
-    backend = ScriptedBackend(answer if callable(answer) else lambda _: answer, delay_ms=lambda _: delay_ms)
-    options = {"completion__look_ahead": False, **options}  # what a test counts is what it asked for
-    layer = Layer("test", {key.replace("__", "."): value for key, value in options.items()})
-    return build_engine(load_settings([layer], environ={}), backend=backend, sink=sink), backend
-
-
-def request(source: str, **changes: object) -> CompletionRequest:
-    """A request at `$0`."""
-    prefix, suffix = source.split("$0")
-    document = Document("file:///w/a.py", "python", 1, prefix + suffix)
-    made = CompletionRequest(RequestId("r"), document, ByteOffset(len(prefix.encode())))
-    return replace(made, **changes)  # type: ignore[arg-type]
-
-
-async def completed(engine: Engine, source: str, **changes: object) -> Completion:
-    outcome = await engine.complete(request(source, **changes))
-    assert isinstance(outcome, Completion), outcome
-    return outcome
-
-
-async def rejected(engine: Engine, source: str, **changes: object) -> Rejection:
-    outcome = await engine.complete(request(source, **changes))
-    assert isinstance(outcome, Rejection), outcome
-    return outcome
 
 
 async def test_an_answer_is_put_at_the_cursor() -> None:
@@ -86,36 +41,6 @@ async def test_an_answer_is_put_at_the_cursor() -> None:
     assert completion.text == "a + b"
     assert completion.replace == ByteRange(ByteOffset(26), ByteOffset(26))
     assert completion.source is AnswerSource.MODEL
-
-
-async def test_typing_into_an_answer_needs_no_model() -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    for typed, rest in (("a", " + b"), ("a +", " b"), ("a + ", "b")):
-        completion = await completed(engine, f"return {typed}$0\n")
-        assert (completion.text, completion.source) == (rest, AnswerSource.TYPE_THROUGH)
-    assert len(backend.prompts) == 1
-
-
-@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
-async def test_typing_into_an_answer_of_several_lines(line_end: str) -> None:
-    engine, backend = engine_of("a = 1\n    b = 2\n    return a\n", completion__lines="multi")
-    rests = {
-        "": "a = 1\n    b = 2\n    return a",
-        "a = 1\n    ": "b = 2\n    return a",
-        "a = 1\n    b = 2\n": "    return a",
-    }
-    for typed, rest in rests.items():
-        completion = await completed(engine, f"def f():\n    {typed}$0\n".replace("\n", line_end))
-        assert completion.text == rest.replace("\n", line_end)
-    assert len(backend.prompts) == 1
-
-
-async def test_typing_a_line_end_along_with_a_running_generation() -> None:
-    engine, backend = engine_of("a = 1\n    b = 2\n", delay_ms=80, completion__lines="multi")
-    outcome = await cancel_then_ask(engine, "def f():\r\n    $0\r\n", "def f():\r\n    a = 1\r\n    $0\r\n")
-    assert isinstance(outcome, Completion)
-    assert (outcome.text, len(backend.prompts)) == ("b = 2", 1)
 
 
 async def test_sources_are_asked_for_what_the_model_is_to_read_only() -> None:
@@ -151,13 +76,6 @@ async def test_a_menu_item_and_the_editors_bracket_are_replaced_together() -> No
     item = PopupItem("user", ByteRange(ByteOffset(6), ByteOffset(7)))
     completion = await completed(engine, "def f(u$0)\n    return a\n", popup_item=item)
     assert (completion.text, completion.replace) == ("user_id: int) -> str:", ByteRange(ByteOffset(6), ByteOffset(8)))
-
-
-def continues(prompt: Prompt) -> str:
-    """A model that counts on: `n = 1` is followed by `n = 2` on the next line."""
-    text = "".join(segment.text for segment in prompt.segments if not segment.is_marker)
-    number = int(text[-1]) if text[-1:].isdigit() else 0
-    return f"\nn = {number + 1}\n" if number else "1\n"
 
 
 async def test_what_comes_after_an_answer_is_written_in_idle_time() -> None:
@@ -270,215 +188,6 @@ async def test_a_fragment_does_not_come_to_who_types_along_with_it() -> None:
     outcome = await cancel_then_ask(engine, "def f(items):\n    $0\n", "def f(items):\n    t$0\n")
     assert isinstance(outcome, Completion)
     assert (outcome.text, len(backend.prompts)) == ("otal = 0", 1)
-
-
-async def test_coming_back_to_an_answer_needs_no_model() -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    await completed(engine, "return x$0\n")
-    again = await completed(engine, "return $0\n")
-    assert again.source is AnswerSource.CACHE
-    assert len(backend.prompts) == 2
-
-
-@pytest.mark.parametrize("changed", ["return a$0 \n", "return b$0\n", "RETURN a$0\n", "return a + b$0\n"])
-async def test_other_surroundings_ask_the_model(changed: str) -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    await engine.complete(request(changed))
-    assert len(backend.prompts) == 2
-
-
-def of_other_file(source: str) -> CompletionRequest:
-    made = request(source)
-    return replace(made, document=replace(made.document, uri="file:///w/b.py"))
-
-
-async def test_an_edit_of_another_file_makes_earlier_answers_stale() -> None:
-    engine, backend = engine_of(lambda _: f"answer_{len(backend.prompts)} + b")
-    await engine.complete(of_other_file("def old(): $0\n"))
-    first = await completed(engine, "return $0\n")
-    await engine.complete(of_other_file("def new(): $0\n"))
-    again = await completed(engine, "return $0\n")
-    assert again.source is AnswerSource.MODEL
-    assert again.text != first.text
-    typed = await completed(engine, f"return {again.text[:3]}$0\n")
-    assert (typed.text, typed.source) == (again.text[3:], AnswerSource.TYPE_THROUGH)
-
-
-async def test_an_edit_shows_where_a_text_is_brought_to_the_front() -> None:
-    engine, _ = engine_of("a + b")
-    engine.opened(of_other_file("old$0\n").document)
-    await completed(engine, "return $0\n")
-    engine.opened(of_other_file("new$0\n").document)
-    assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
-
-
-async def test_answers_last_while_this_file_is_edited_and_others_are_looked_at() -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    for source in ("other = $0\n", "other = 1$0\n"):
-        await engine.complete(request(source))
-    await engine.complete(of_other_file("z = $0\n"))
-    engine.closed("file:///w/b.py")
-    engine.opened(of_other_file("z = $0\n").document)
-    n_prompts = len(backend.prompts)
-    assert (await completed(engine, "return $0\n")).source is AnswerSource.CACHE
-    assert (await completed(engine, "return a$0\n")).source is AnswerSource.TYPE_THROUGH
-    elsewhere = of_other_file("z = $0\n")
-    await engine.complete(elsewhere)
-    engine.closed("file:///w/a.py")  # edits of a text that is closed stay its own
-    await engine.complete(request("return $0\n"))
-    assert len(backend.prompts) == n_prompts + 1  # in the other file: this one was edited since
-
-
-async def test_what_was_written_ahead_lasts_while_another_file_is_looked_at() -> None:
-    engine, backend = engine_of(continues, completion__look_ahead=True)
-    await engine.complete(of_other_file("m = $0\n"))
-    await engine.rest()
-    await completed(engine, "n = $0\n")
-    await engine.rest()
-    await engine.complete(of_other_file("m = $0\n"))
-    n_prompts = len(backend.prompts)
-    accepted = await completed(engine, "n = 1$0\n")
-    assert (accepted.text, accepted.source) == ("\nn = 2", AnswerSource.CACHE)
-    await engine.rest()
-    assert len(backend.prompts) == n_prompts
-
-
-async def test_an_answer_in_another_language_is_not_reused() -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    other = request("return $0\n")
-    await engine.complete(replace(other, document=replace(other.document, language_id="ruby")))
-    assert len(backend.prompts) == 2
-
-
-async def test_an_answer_of_another_file_is_not_reused() -> None:
-    engine, backend = engine_of("a + b")
-    await completed(engine, "return $0\n")
-    other = request("return $0\n")
-    await engine.complete(replace(other, document=replace(other.document, uri="file:///w/b.py")))
-    assert len(backend.prompts) == 2
-
-
-async def cancel_then_ask(engine: Engine, first: str, second: str) -> Completion | Rejection:
-    """As a client does: the old request is cancelled while it runs, the next one comes at once."""
-    running = asyncio.create_task(engine.complete(request(first)))
-    await asyncio.sleep(0.02)
-    running.cancel()
-    outcome = await engine.complete(request(second))
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    return outcome
-
-
-async def test_typing_along_with_a_running_generation_does_not_start_another() -> None:
-    engine, backend = engine_of("a + b", delay_ms=80)
-    outcome = await cancel_then_ask(engine, "return $0\n", "return a$0\n")
-    assert isinstance(outcome, Completion)
-    assert outcome.text == " + b"
-    assert len(backend.prompts) == 1
-    assert backend.n_cancelled == 0
-
-
-async def test_a_generation_lasts_from_key_to_key_though_the_editor_waits_between_them() -> None:
-    engine, backend = engine_of("a + b", delay_ms=600)
-    keys = [asyncio.create_task(engine.complete(request("return $0\n")))]
-    for typed in ("a", "a ", "a +"):
-        await asyncio.sleep(0.02)
-        keys[-1].cancel()
-        await asyncio.sleep(0.08)
-        keys.append(asyncio.create_task(engine.complete(request(f"return {typed}$0\n"))))
-    outcome = await keys[-1]
-    assert isinstance(outcome, Completion)
-    assert outcome.text == " b"
-    assert (len(backend.prompts), backend.n_cancelled) == (1, 0)
-
-
-@pytest.mark.parametrize("answer", ["a + b", "a + b\n"])
-async def test_what_is_typed_to_its_end_meanwhile_is_no_answer(answer: str) -> None:
-    engine, backend = engine_of(
-        lambda prompt: answer if prompt.constraint and prompt.constraint.prefix == "return " else "\nmore = 1\n",
-        delay_ms=80,
-        completion__lines="multi",
-    )
-    outcome = await cancel_then_ask(engine, "return $0\n", "return a + b$0\n")
-    assert isinstance(outcome, Completion)
-    assert (outcome.text, outcome.source) == ("\nmore = 1", AnswerSource.MODEL)
-    again = await completed(engine, "return a + b$0\n")
-    assert (again.text, again.source) == ("\nmore = 1", AnswerSource.CACHE)
-    assert len(backend.prompts) == 2
-
-
-async def test_white_space_that_is_left_of_an_answer_is_none() -> None:
-    engine, backend = engine_of("a = 1\n", completion__lines="multi")
-    await completed(engine, "def f():\n    $0\n")
-    await engine.complete(request("def f():\n    a = 1$0\n"))
-    assert len(backend.prompts) == 2
-
-
-async def test_typing_something_else_starts_another() -> None:
-    engine, backend = engine_of("a + b", delay_ms=80)
-    outcome = await cancel_then_ask(engine, "return $0\n", "return x$0\n")
-    assert isinstance(outcome, Completion)
-    assert outcome.text == "a + b"
-    assert len(backend.prompts) == 2
-
-
-class _Endless(ScriptedBackend):
-    """Writes `a` for ever."""
-
-    def generate(self, prompt: Prompt) -> ScriptedGeneration:
-        return _EndlessGeneration(self, prompt, "", 0.0)
-
-
-class _EndlessGeneration(ScriptedGeneration):
-    async def __aiter__(self) -> AsyncIterator[Token]:
-        while True:
-            await asyncio.sleep(0.005)
-            yield Token(TokenId(97), "a", -0.1)
-
-
-async def test_what_contradicts_the_text_typed_meanwhile_is_not_waited_for() -> None:
-    """The key came before the first piece, so that nothing told that the model would write something else."""
-    engine, _ = engine_of("a")
-    prompt = await engine.prompt_for(request("return $0\n"))
-    flight = Flight(_Endless(lambda _: ""), prompt)
-    assert flight.lets_aboard("ab")
-    assert await flight.landing_with("ab") is None
-    flight.close()
-    await flight.over()
-
-
-async def test_nobody_comes_aboard_of_what_is_being_stopped() -> None:
-    engine, backend = engine_of("a + b", delay_ms=50)
-    prompt = await engine.prompt_for(request("return $0\n"))
-    traffic, route = Traffic(backend), Route("file:///w/a.py", "", "return ", "\n")
-    first = asyncio.create_task(traffic.write(route, prompt))
-    await asyncio.sleep(0.01)
-    first.cancel()
-    await asyncio.sleep(0.01)
-    traffic.stop()
-    assert (await traffic.write(route, prompt)).text == "a + b"
-    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
-
-
-async def test_asking_elsewhere_stops_what_ran_at_once() -> None:
-    engine, backend = engine_of("a + b", delay_ms=100)
-    await cancel_then_ask(engine, "return $0\n", "other = $0\n")
-    assert (len(backend.prompts), backend.n_cancelled) == (2, 1)
-
-
-async def test_a_request_nobody_waits_for_stops_the_model() -> None:
-    engine, backend = engine_of("a + b", delay_ms=5000)
-    running = asyncio.create_task(engine.complete(request("return $0\n")))
-    await asyncio.sleep(0.02)
-    running.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await running
-    await asyncio.sleep(0.3)
-    assert backend.n_cancelled == 1
 
 
 async def test_a_deadline_is_kept() -> None:
