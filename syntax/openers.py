@@ -1,4 +1,4 @@
-"""Holes that have to open a block, or to close one: the file is broken without, and one line more makes it whole.
+"""Holes that have to open a block or a bracket, or to close one: the file is broken without, and whole with one line.
 
 Where the lines below a hole stand deeper than it and a closer there has no opener, small models write a finished
 statement. The file was broken before and is broken after, so no error is added; but the layout says what was meant, and
@@ -20,6 +20,17 @@ OPENERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
     BlockStyle.BRACES: (b"{", b"if (x) {", b"if x {", b") {"),
     BlockStyle.END: (b"if x", b"if x; then", b"do"),
 }
+# What may stand in the hole to open the brackets that lines below it close, and the brackets.
+BRACKET_OPENERS: Final[tuple[tuple[bytes, bytes], ...]] = (
+    (b"x(", b"("),
+    (b"x = [", b"["),
+    (b"[", b"["),
+    (b"x = {", b"{"),
+    (b"x({", b"({"),
+    (b"x([", b"(["),
+    (b"x(x(", b"("),
+    (b"x(x({", b"({"),
+)
 # What closes a block, or a call around one.
 CLOSERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
     BlockStyle.BRACES: (b"}", b"});", b"})", b"};"),

@@ -20,7 +20,14 @@ from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
 from fimble.syntax.lenient import has_backquoted_string, has_chained_assignment
-from fimble.syntax.openers import CLOSERS, OPENERS, indent_of_closer, openers_of_branch, stands_above_a_block
+from fimble.syntax.openers import (
+    BRACKET_OPENERS,
+    CLOSERS,
+    OPENERS,
+    indent_of_closer,
+    openers_of_branch,
+    stands_above_a_block,
+)
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 
 # Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
@@ -184,6 +191,23 @@ class StopJudge:
                 return indent_of_closer(hole.above) + closer
         return None
 
+    @cached_property
+    def missing_bracket(self) -> bytes | None:
+        """What the hole has to open, as lines below it that stand deeper and their closer say; or None.
+
+        Nothing else is wrong with the file then.
+        """
+        hole = self._hole
+        if hole.tail.strip() or not stands_above_a_block(hole.above, hole.head, hole.below):
+            return None
+        base = self._tree_with_hole()
+        if base is None or base.is_clean:
+            return None
+        return next(
+            (bracket for opener, bracket in BRACKET_OPENERS if (tree := self._with(opener)) and tree.is_clean),
+            None,
+        )
+
     def is_no_worse_than_a_name(self, completion: bytes) -> bool:
         """Whether nothing is wrong with `completion` in the hole that is not wrong with a plain name in it.
 
@@ -214,7 +238,7 @@ class StopJudge:
         without_line, with_hole = baselines
         if not with_hole:  # the file is whole without the completion: any error is the completion's
             return StopVerdict.NO
-        if self._must_open_a_block:
+        if self._must_open_a_block or self.missing_bracket is not None:
             return StopVerdict.NO
         if keys <= without_line:
             return StopVerdict.STRONG

@@ -2,7 +2,7 @@
 
 A line that opens a block or a bracket is not an end, so writing goes on; a closer too many is taken back. The text
 given out so far may be longer than what is kept: `n_retract_chars` of its end go. Where what is kept may not end and
-only lacks `closers`, they are put behind it.
+only lacks `closers`, they are put behind it, as is a bracket that it has to open.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, clos
 _MAX_MORE_LINES = 3
 # A line shorter than this stands in many places.
 _MIN_LINE_CHARS = 5
+# A line up to what it calls, or may call.
+_CALLED = re.compile(r"[^()\[\]{};]*\w")
 _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
@@ -54,6 +56,8 @@ class Ending:
             return verdict
         if self._guard.rest_of_line:
             return Verdict(verdict.text, self._end_before_rest(self._guard, verdict.reason))
+        if self._end_at_bracket(self._guard):
+            return Verdict(verdict.text, StopReason.SYNTAX)
         self._n_more_lines = 1
         self._take("\n")
         head = text[: len(verdict.text) + 1]
@@ -170,6 +174,8 @@ class Ending:
         if self._may_end(whole):
             self._end_with_closing_line(guard)
             return reason
+        if self._end_at_bracket(guard):
+            return StopReason.SYNTAX
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
         shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
         for length in shorter:
@@ -248,6 +254,21 @@ class Ending:
             if closers and self._ends_with(guard, kept, closers):
                 return True
         return False
+
+    def _end_at_bracket(self, guard: SyntaxGuard) -> bool:
+        """Where lines below close a bracket that nothing opens, end the first line where it opens it."""
+        bracket = guard.missing_bracket
+        if bracket is None:
+            return False
+        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
+        line = self._text[len(blanks) :].partition("\n")[0]
+        opened = [at + 1 for at, char in enumerate(line) if char == bracket[-1]]
+        for n_chars in reversed(opened[-_MAX_STEPS_BACK:]):
+            if guard.may_end(blanks + line[:n_chars]):
+                self.n_retract_chars = len(self._text) - len(blanks) - n_chars
+                return True
+        called = _CALLED.match(line) if bracket.startswith("(") else None
+        return called is not None and self._ends_with(guard, blanks + called[0], bracket)
 
     def _close_block(self, guard: SyntaxGuard, lengths: Sequence[int]) -> bool:
         """Of several lines, put the closing line that the file lacks behind the first that may end so."""

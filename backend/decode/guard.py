@@ -61,6 +61,15 @@ class SyntaxGuard:
             closer = self._ends.judge.closing_line()
         return None if closer is None else closer.decode("utf-8", "replace")
 
+    @cached_property
+    def missing_bracket(self) -> str | None:
+        """The bracket that the completion has to open, because lines below close it; or None."""
+        if not self._has_time():
+            return None
+        with self._timed():
+            bracket = self._ends.judge.missing_bracket
+        return None if bracket is None else bracket.decode("ascii")
+
     def may_end_block(self, text: str) -> bool:
         """Whether several lines may end with `text`: where a closing line is all that the file lacks, they have it."""
         verdict = self._verdict(text)

@@ -186,6 +186,30 @@ def test_other_languages(language: str, source: str, written: str, expected: str
     assert write(source, written, SINGLE, 1, language)[0] == expected
 
 
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+@pytest.mark.parametrize("mode", [SINGLE, MULTI])
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        # A finished call where its arguments stand below.
+        ("java", "class A {\n  void f() {\n    cli.$0\n        a, b);\n  }\n}\n", "execute(c, d);\n", "execute("),
+        ("python", "def f():\n    x = $0\n        1,\n        2,\n    )\n", "max(1, 2)\n    y\n", "max("),
+        ("python", "x = $0\n    1,\n]\n", "[a for a in b]\n", "["),
+        ("javascript", "const a = $0\n  x: 1,\n};\n", "{ y: 2 };\n", "{"),
+        ("typescript", "app.$0\n  x: 1,\n}, c));\n", "use(f({ y: 2 }, d));\n", "use(f({"),
+        # No bracket, or the wrong one.
+        ("go", "package p\n\nfunc f() {\n\treturn $0\n\t\ta,\n\t)\n}\n", "errors.New\n", "errors.New("),
+        ("typescript", "app.$0\n  x: 1,\n});\n", "use(y);\n", "use({"),
+        # In the line below a blank one.
+        ("rust", "fn f() {\n    $0\n        a,\n    );\n}\n", "\n    g(b);\n    h();\n", "\n    g("),
+    ],
+)
+def test_lines_below_that_close_a_bracket_want_it_opened(
+    language: str, source: str, written: str, expected: str, mode: LineMode, n_chars: int
+) -> None:
+    assert write(source, written, mode, n_chars, language)[0] == expected
+
+
 def test_a_file_broken_elsewhere_is_judged_by_what_is_new() -> None:
     broken = "def broken(:\n    pass\n\n\n\nx = $0\n"
     assert write(broken, "1 + 2\n", SINGLE, 1)[0] == "1 + 2"
