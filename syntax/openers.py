@@ -75,6 +75,20 @@ def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ..
     return tuple(indent[len(head) :] + opener + indent + b"  pass" for opener in (b"if x:\n", b"try:\n"))
 
 
+def openers_of_deeper_lines(above: bytes, head: bytes) -> tuple[bytes, ...]:
+    """In Python: what could open the block that the lines below the hole are in, being deeper than it can stand.
+
+    `above` ends where the cursor's line begins, `head` is the line up to the cursor.
+    """
+    if head.strip():
+        return (b"x:", b":", b" x:")
+    last = next((line for line in reversed(above.split(b"\n")) if line.strip()), b"")
+    indent = last[: len(last) - len(last.lstrip())]
+    if not indent.startswith(head):
+        return ()
+    return tuple(indent[len(head) :] + opener for opener in (b"if x:", b"try:"))
+
+
 def indent_of_closer(above: bytes) -> bytes:
     """What a line begins with that closes the block which the last line of `above` stands in."""
     lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]

@@ -26,6 +26,7 @@ from fimble.syntax.openers import (
     OPENERS,
     indent_of_closer,
     openers_of_branch,
+    openers_of_deeper_lines,
     stands_above_a_block,
 )
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
@@ -259,9 +260,12 @@ class StopJudge:
     def _must_open_a_block(self) -> bool:
         """Whether the layout asks for a block that begins in the hole, and nothing else is wrong with the file."""
         hole = self._hole
+        is_above_a_block = stands_above_a_block(hole.above, hole.head, hole.below)
         if self._language.block_style is BlockStyle.INDENT:
             openers = openers_of_branch(hole.head, hole.tail, hole.below)
-        elif stands_above_a_block(hole.above, hole.head, hole.below):
+            if not openers and is_above_a_block and not hole.tail.strip():
+                openers = openers_of_deeper_lines(hole.above, hole.head)
+        elif is_above_a_block:
             openers = OPENERS.get(self._language.block_style, ())
         else:
             return False

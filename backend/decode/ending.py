@@ -24,6 +24,8 @@ _CALLED = re.compile(r"[^()\[\]{};]*\w")
 _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
+# So many lines in a row that stand below anyway are no chance.
+_N_LINES_BELOW = 3
 # Token boundaries looked at, from the end back, for one where the completion may end.
 _MAX_STEPS_BACK = 24
 
@@ -47,7 +49,11 @@ class Ending:
         if self._n_more_lines:
             return self._push_further(text)
         verdict = self._watch.push(text)
+        n_before = len(self._text)
         self._take(verdict.text)
+        if (goes_on_at := self._where_it_goes_on_below(n_before)) is not None:
+            self.n_retract_chars = len(self._text) - goes_on_at
+            return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
         if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
             return Verdict(verdict.text, verdict.reason and self._before_repeated(verdict.reason))
@@ -237,6 +243,27 @@ class Ending:
             written[-n_lines:] == guard.lines_below[:n_lines] and max(map(len, written[-n_lines:])) >= _MIN_LINE_CHARS
             for n_lines in range(fewest, n_most + 1)
         )
+
+    def _where_it_goes_on_below(self, n_before: int) -> int | None:
+        """Where several lines, of which the last ended behind `n_before`, begin to be the next ones below, whatever
+        their indentation; None where they do not, or may not end before them."""
+        guard = self._guard
+        if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
+            return None
+        end = self._text.find("\n", n_before, len(self._text) - self._watch.n_retract_chars)
+        while end >= 0:
+            lines = self._text[:end].split("\n")
+            last = [at for at, line in enumerate(lines) if line.strip()][-_N_LINES_BELOW:]
+            repeated = tuple(lines[at].strip() for at in last)
+            if (
+                len(repeated) == _N_LINES_BELOW
+                and repeated == guard.lines_below[:_N_LINES_BELOW]
+                and max(map(len, repeated)) >= _MIN_LINE_CHARS
+            ):
+                before = "\n".join(lines[: last[0]])
+                return len(before) if before.strip() and self._may_end(before) else None
+            end = self._text.find("\n", end + 1, len(self._text) - self._watch.n_retract_chars)
+        return None
 
     def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:
         """Put closers behind what may not end without them; whether that could be done.

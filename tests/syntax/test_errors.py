@@ -73,6 +73,13 @@ def _split(text: str) -> tuple[str, str]:
         ("python", "for a in b:\n    $0\n    elif c:\n        c()\n", "d()", "no"),
         ("python", "def f():\n$0\n    except E:\n        c()\n", "    try:\n        d()", "clean"),
         ("python", "def f():\n$0\n    except E:\n        c()\n", "    if a:\n        d()", "no"),
+        # What stands deeper is the block of an `if` that the hole has to be, or end with.
+        ("python", "def f(a):\n    b = 1\n$0\n        c()\n    else:\n        d()\n", "    return b", "no"),
+        ("python", "def f(a):\n    b = 1\n$0\n        c()\n    else:\n        d()\n", "    b += 1\n    if a:", "clean"),
+        ("python", "def f(a):\n    b = 1\n    $0\n        c()\n    except E:\n        d()\n", "b += 1", "no"),
+        ("python", "def f(a):\n    b = 1\n    $0\n        c()\n    except E:\n        d()\n", "try:", "clean"),
+        ("python", "if a$0\n    c()\nelse:\n    d()\n", ".b()", "no"),
+        ("python", "if a$0\n    c()\nelse:\n    d()\n", ".b():", "clean"),
         ("python", "if $0\n    a()\nelse:\n    c()\n", "b:", "clean"),
         ("python", "for a in b:\n    if $0\n    else:\n        c()\n", "a:\n        d()\n    e()", "no"),
         # An `else` that has its `if` asks nothing of this line.

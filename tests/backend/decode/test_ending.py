@@ -295,6 +295,30 @@ def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
     assert write(source, written, MULTI, n_chars)[0].rstrip() == expected
 
 
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected"),
+    [
+        # At another indentation, and beyond.
+        (
+            "def f(n):\n    while n:\n        $0\n            n += 1\n    if n:\n        h()\n    return n\n",
+            "if g(n):\n            m()\n        n += 1\n    if n:\n        h()\n    return n\n\nprint(f(3))\n",
+            "if g(n):\n            m()",
+        ),
+        # Two lines may be chance.
+        (
+            "def f(n):\n    $0\n    n += 1\n    h()\n    return n\n",
+            "if n:\n        n += 1\n        h()\n        k()\n    else:\n        m()\n",
+            "if n:\n        n += 1\n        h()\n        k()\n    else:\n        m()",
+        ),
+    ],
+)
+def test_three_lines_that_stand_below_end_it_though_more_come(
+    source: str, written: str, expected: str, n_chars: int
+) -> None:
+    assert write(source, written, MULTI, n_chars)[0].rstrip() == expected
+
+
 # An error far above makes each judgement dear, and each of these texts takes several.
 HARD = [
     ("python", "x = (\ndef g():\n    $0\ndef h():\n    pass\n", "t = f(a)) ] + g(b)) ] + h(c)) ]"),
