@@ -44,6 +44,7 @@ _UNSAFE = {
     Growth.LINE: re.compile(rb'["`\\${}#\r\n]'),
     Growth.WORDS: re.compile(rb"[^A-Za-z0-9_ \t.,;!]"),
 }
+_QUOTES = (b'"', b"'", b"`")
 _NESTED_OR_LAST = re.compile(rb"\*/|/\*")
 # Not `'`, which holds one character in half of the languages, nor closers that end an expression inside a string.
 _GROWTH_IN = {
@@ -61,6 +62,8 @@ def growth_of(judgement: Judgement, text: bytes, language: Language) -> Growth:
     found = Growth.ANY
     if judgement.standing is Standing.OPEN and judgement.closer is not None:
         found = _GROWTH_IN.get(judgement.closer.text, Growth.ANY)
+        if found is Growth.BLOCK_COMMENT and text[: text.rfind(b"/*")].endswith(_QUOTES):
+            return Growth.ANY
     elif judgement.standing is Standing.TAKEN:
         found = _growth_of_token(judgement.reading.last_token, text, language)
     if found in _UNSAFE and _UNSAFE[found].match(text[-1:]):
@@ -92,8 +95,11 @@ def _growth_of_token(token: LastToken | None, text: bytes, language: Language) -
         return Growth.ANY
     if token.symbol.endswith("comment") or token.symbol.startswith("line_comment"):
         marker = (language.line_comment or "\0").encode()
-        if text[token.start :] == marker or text.startswith(b"#{", token.start):
-            return Growth.ANY  # Ruby's `"#{` reads as a comment until the string is closed
+        # Right behind a quote, and Ruby's `#{`, it reads as a comment only until the string is closed.
+        marked_at = max(text.rfind(marker, 0, token.start + len(marker)), 0)
+        is_in_string = text[:marked_at].endswith(_QUOTES) or text.startswith(b"#{", token.start)
+        if text[token.start :] == marker or is_in_string:
+            return Growth.ANY
         line = text[text.rfind(b"\n", 0, token.start) + 1 :]
         is_line = text.startswith(marker, token.start) or (token.symbol != "comment" and marker in line)
         return Growth.LINE_COMMENT if is_line and b"/*" not in line else Growth.ANY

@@ -9,14 +9,13 @@ from dataclasses import replace
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.syntax.conftest import language_and_grammar
+from tests.syntax.judging import ends_of, viability_of
 
 from fimble.core.errors import InvariantBrokenError
 from fimble.syntax import viable
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.languages import Language, languages
-from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.stop import Hole, StopVerdict
 from fimble.syntax.viable import LeftConstraint, Viability, viability_for
@@ -25,18 +24,6 @@ _NAMES = [language.name for language in languages() if language.qualified]
 CorpusOf = Callable[[str], tuple[bytes, ...]]
 GrammarOf = Callable[[str], tuple[Language, Grammar]]
 PiecesOf = Callable[[bytes], list[bytes]]
-
-
-def _viability(language: str, text: str) -> Viability:
-    prefix, suffix = text.split("$0")
-    viability = viability_for(language, prefix, suffix)
-    assert viability is not None
-    return viability
-
-
-def _ends(language: str, text: str) -> EndJudge:
-    prefix, suffix = text.split("$0")
-    return EndJudge(*language_and_grammar(language), Hole.of(prefix.encode(), suffix.encode()), TreeCache())
 
 
 @pytest.mark.parametrize(
@@ -77,7 +64,7 @@ def _ends(language: str, text: str) -> EndJudge:
     ],
 )
 def test_what_may_come_next(language: str, text: str, allowed: list[str], refused: list[str]) -> None:
-    viability = _viability(language, text)
+    viability = viability_of(language, text)
     assert viability.left_constraint is LeftConstraint.ON
     assert [piece for piece in allowed if not viability.viable(piece.encode())] == []
     assert [piece for piece in refused if viability.viable(piece.encode())] == []
@@ -167,7 +154,7 @@ def test_reading_on_gives_the_verdict_of_reading_anew(
 
 
 def test_accept_and_pop() -> None:
-    viability = _viability("python", "x = foo($0)\n")
+    viability = viability_of("python", "x = foo($0)\n")
     viability.accept(b"a")
     viability.accept(b", ")
     assert not viability.viable(b",")
@@ -180,7 +167,7 @@ def test_accept_and_pop() -> None:
 
 
 def test_nothing_is_viable_after_a_refused_piece_until_it_is_popped() -> None:
-    viability = _viability("python", "x = foo($0)\n")
+    viability = viability_of("python", "x = foo($0)\n")
     viability.accept(b" ] ")
     assert not viability.viable(b"a")
     viability.pop()
@@ -188,7 +175,7 @@ def test_nothing_is_viable_after_a_refused_piece_until_it_is_popped() -> None:
 
 
 def test_characters_may_come_in_parts() -> None:
-    viability = _viability("python", "x = ['a', $0]\n")
+    viability = viability_of("python", "x = ['a', $0]\n")
     piece = "'é🎉'".encode()
     for i in range(len(piece)):
         assert viability.viable(piece[i : i + 1])
@@ -197,13 +184,13 @@ def test_characters_may_come_in_parts() -> None:
 
 
 def test_names_comments_and_blanks_grow_without_a_parse() -> None:
-    viability = _viability("java", "class A {\n  /** Some $0 */\n  int b = some$0;\n}\n".replace("$0 */", "*/"))
+    viability = viability_of("java", "class A {\n  /** Some $0 */\n  int b = some$0;\n}\n".replace("$0 */", "*/"))
     for piece in (b"Thing", b"Else", b"2"):
         n_parses = viability.n_parses
         assert viability.viable(piece)
         viability.accept(piece)
     assert viability.n_parses == n_parses
-    comment = _viability("java", "class A {\n  /** Some $0 */\n  int b;\n}\n")
+    comment = viability_of("java", "class A {\n  /** Some $0 */\n  int b;\n}\n")
     n_parses = comment.n_parses
     for piece in (b"words", b" (and)", b"\n   * more", b' "quoted" } text'):
         assert comment.viable(piece)
@@ -211,27 +198,47 @@ def test_names_comments_and_blanks_grow_without_a_parse() -> None:
     assert comment.n_parses == n_parses
 
 
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        ("python", "x = g($0\n"),
+        ("ruby", "x = g($0\n"),
+        ("rust", "fn f() { let x = g($0\n"),
+        ("php", "<?php $x = g($0\n"),
+    ],
+)
+@pytest.mark.parametrize("opening", [b'"#', b'"# ', b'"//', b'"// ', b'"/*', b'"/* ', b'"a#', b'"a /* '])
+def test_what_begins_like_a_comment_right_behind_a_quote_is_no_comment(
+    language: str, text: str, opening: bytes
+) -> None:
+    viability = viability_of(language, text)
+    for piece in (opening, b"fff", b'"', b")"):
+        assert viability.viable(piece), piece
+        viability.accept(piece)
+    assert not viability.viable(b")")
+
+
 @pytest.mark.parametrize("number", ["-1.5e+3", "1E+10", "2e-3", "1e5"])
 def test_exponents_of_json(number: str) -> None:
-    viability = _viability("json", '{"a+e+b": [1, $0]}\n')
+    viability = viability_of("json", '{"a+e+b": [1, $0]}\n')
     for i in range(len(number)):
         piece = number[i : i + 1].encode()
         assert viability.viable(piece), number[: i + 1]
         viability.accept(piece)
     assert viability.viable(b", ")
     assert not viability.viable(b"+1")
-    assert _ends("json", '{"a+e+b": [1, $0]}\n').verdict(number.encode()) is StopVerdict.CLEAN
-    assert _ends("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
+    assert ends_of("json", '{"a+e+b": [1, $0]}\n').verdict(number.encode()) is StopVerdict.CLEAN
+    assert ends_of("json", f'{{"a": {number}, "b": $0}}\n').verdict(b"1e+2") is StopVerdict.CLEAN
 
 
 def test_null_and_default_in_one_case_of_java() -> None:
     text = "class A { int f(Object o) { return switch (o) { case B b -> 1; $0 }; } }\n"
-    viability = _viability("java", text)
+    viability = viability_of("java", text)
     for piece in (b"case null", b", ", b"def", b"ault", b" ->", b" 2", b";"):
         assert viability.viable(piece), piece
         viability.accept(piece)
     verdicts = {
-        middle: _ends("java", text).verdict(middle.encode())
+        middle: ends_of("java", text).verdict(middle.encode())
         for middle in ("case null, default -> 2;", "case null, defaultB -> 2;", "default -> 2;", "case null, -> 2;")
     }
     assert list(verdicts.values()) == [StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.CLEAN, StopVerdict.NO]
@@ -241,27 +248,27 @@ def test_commas_before_closing_brackets_of_jsonc() -> None:
     for gap in ("", "\n", " // why, [\n", " // a,\n // b,\n /* c, */ // d\n // e\n\n"):
         for piece in (b"]", b"3", b"3,", b"3 ]", b"// [\n]"):
             text = f'{{"a": [1, 2,{gap}$0\n'
-            assert _viability("jsonc", text).viable(piece), (gap, piece)
+            assert viability_of("jsonc", text).viable(piece), (gap, piece)
         text = f'{{"a": [1, 2,{gap}$0{gap}], "b,]": {{"c": 1,{gap}}},{gap}}}\n'
-        verdicts = {piece: _ends("jsonc", text).verdict(piece) for piece in (b"", b"3", b"3,", b"3,\n", b",", b"}")}
+        verdicts = {piece: ends_of("jsonc", text).verdict(piece) for piece in (b"", b"3", b"3,", b"3,\n", b",", b"}")}
         assert [piece for piece, verdict in verdicts.items() if verdict is StopVerdict.CLEAN] == [
             b"",
             b"3",
             b"3,",
             b"3,\n",
         ]
-    viability = _viability("jsonc", '{"a": [1, 2, // why\n // not\n // so\n$0\n')
+    viability = viability_of("jsonc", '{"a": [1, 2, // why\n // not\n // so\n$0\n')
     for piece in (b"]", b",", b" // then\n", b"}", b"\n"):
         assert viability.viable(piece)
         viability.accept(piece)
     assert not viability.viable(b",")
-    assert not _viability("jsonc", "[1, 2,$0\n").viable(b", ")
-    assert not _viability("json", "[1, 2,$0\n").viable(b"] ")
-    assert _ends("json", "[1, 2,$0]\n").verdict(b"") is not StopVerdict.CLEAN
+    assert not viability_of("jsonc", "[1, 2,$0\n").viable(b", ")
+    assert not viability_of("json", "[1, 2,$0\n").viable(b"] ")
+    assert ends_of("json", "[1, 2,$0]\n").verdict(b"") is not StopVerdict.CLEAN
 
 
 def test_a_name_that_becomes_a_keyword_is_judged() -> None:
-    viability = _viability("javascript", "x = i$0;\n")
+    viability = viability_of("javascript", "x = i$0;\n")
     assert viability.viable(b"tems")
     assert not viability.viable(b"f;")
     viability.accept(b"n")
@@ -284,10 +291,10 @@ def test_a_name_that_becomes_a_keyword_is_judged() -> None:
 def test_what_looks_like_a_comment_in_a_string_hides_no_reserved_word(
     language: str, text: str, wrong: str, right: str
 ) -> None:
-    assert _ends(language, text).verdict(wrong.encode()) is StopVerdict.NO
-    assert _ends(language, text).verdict(right.encode()) is StopVerdict.CLEAN
-    assert not _viability(language, text).viable(wrong.encode())
-    assert _viability(language, text).viable(right.encode())
+    assert ends_of(language, text).verdict(wrong.encode()) is StopVerdict.NO
+    assert ends_of(language, text).verdict(right.encode()) is StopVerdict.CLEAN
+    assert not viability_of(language, text).viable(wrong.encode())
+    assert viability_of(language, text).viable(right.encode())
 
 
 @pytest.mark.parametrize(
@@ -301,9 +308,9 @@ def test_what_looks_like_a_comment_in_a_string_hides_no_reserved_word(
 )
 def test_words_of_an_open_comment_are_not_reserved(language: str, text: str) -> None:
     for words in (b"int return x = 3;", b"let match of the return x = 3;"):
-        viability = _viability(language, text)
+        viability = viability_of(language, text)
         assert viability.viable(words)
-        assert _ends(language, text).verdict(words) is not StopVerdict.NO
+        assert ends_of(language, text).verdict(words) is not StopVerdict.NO
 
 
 @pytest.mark.parametrize(
@@ -315,7 +322,7 @@ def test_words_of_an_open_comment_are_not_reserved(language: str, text: str) -> 
     ],
 )
 def test_where_a_completion_may_end(text: str, verdicts: dict[str, str]) -> None:
-    ends = _ends("python", text)
+    ends = ends_of("python", text)
     assert {middle: ends.verdict(middle.encode()).value for middle in verdicts} == verdicts
 
 
@@ -344,222 +351,6 @@ def test_an_unqualified_grammar_gets_the_stop_rule_only(grammar_of: GrammarOf) -
 
 def test_a_changed_log_turns_the_left_constraint_off(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(viable, "log_is_understood", lambda: False)
-    viability = _viability("python", "x = ($0)\n")
+    viability = viability_of("python", "x = ($0)\n")
     assert viability.left_constraint is LeftConstraint.LOG_CHANGED
     assert viability.viable(b" ] ] ")
-
-
-def test_broken_code_right_before_the_cursor_is_not_judged() -> None:
-    viability = _viability("python", "x = ) + $0\n")
-    assert viability.left_constraint is LeftConstraint.BROKEN_PREFIX
-    assert viability.viable(b"anything ) at ] all")
-
-
-@pytest.mark.parametrize(
-    ("language", "broken", "good"),
-    [
-        ("python", "def f(:\n    x = = 3\n\n\n", "def g(a):\n    b = a$0\n"),
-        ("javascript", "function f( {\n  return ) 3;\n}\n\n", "function g(a) {\n  return a$0;\n}\n"),
-        ("go", "package p\n\nfunc f( {\n\tx = = 3\n}\n\n", "func g() int {\n\treturn 1$0\n}\n"),
-        ("java", "class A {\n  int f() { return = 3; }\n\n", "  int g() {\n    return 1$0;\n  }\n}\n"),
-    ],
-)
-def test_an_error_far_above_changes_little(language: str, broken: str, good: str) -> None:
-    viability = _viability(language, broken + good)
-    assert viability.viable(b" + 1")
-    ends = _ends(language, broken + good)
-    assert ends.verdict(b" + 1").allows_stop
-    assert not ends.verdict(b" + (1").allows_stop
-    # Members of one class are not told from each other by what stands at the very left.
-    expected = LeftConstraint.BROKEN_PREFIX if language == "java" else LeftConstraint.ON
-    assert viability.left_constraint is expected
-    assert viability.viable(b" ] ") is (expected is LeftConstraint.BROKEN_PREFIX)
-
-
-def test_macros_that_no_grammar_knows() -> None:
-    macros = "".join(
-        f"DECLARE_THING(foo{i}, int) BEGIN_X\n#define M{i}(x) do {{ x; \nstatic FOO(a) bar{i}() {{ M(1) }}\n"
-        for i in range(60)
-    )
-    source = macros + "int f(void) {\n  return $0\n}\n" + macros
-    assert _viability("c", source).viable(b"1;")
-    ends = _ends("c", source)
-    assert ends.verdict(b"1;").allows_stop
-    assert ends.verdict(b"1; ) ) }") in (StopVerdict.NO, StopVerdict.WEAK)
-
-
-# Files of any size cost the same at every piece.
-
-
-def _python_file(n_functions: int) -> str:
-    return "".join(
-        f"def function_{i}(a, b):\n    '''Doc {i}.'''\n    if a > {i}:\n"
-        f"        return [a, b, {{'k': {i}}}]\n    return None\n\n\n"
-        for i in range(n_functions)
-    )
-
-
-def test_a_file_of_20_000_lines() -> None:
-    text = _python_file(3_000)
-    assert text.count("\n") > 20_000
-    middle = text.index("    return None", len(text) // 2)
-    prefix, suffix = text[:middle], text[middle:]
-    viability = viability_for("python", prefix, suffix)
-    assert viability is not None
-    assert viability.left_constraint is LeftConstraint.ON
-    n_parses = viability.n_parses
-    for piece in ("    if", " b", ":\n", "        return", " 2\n"):
-        assert viability.viable(piece.encode())
-        viability.accept(piece.encode())
-    assert viability.n_parses - n_parses <= 5
-    ends = _ends("python", f"{prefix}$0{suffix}")
-    assert ends.verdict(viability.completion).allows_stop
-    assert not ends.verdict(b"    x = (").allows_stop
-
-
-def test_the_left_text_does_not_grow_with_the_file() -> None:
-    sizes = []
-    for n_functions in (40, 1_200):
-        text = _python_file(n_functions)
-        middle = text.index("    return None", len(text) // 2)
-        viability = viability_for("python", text[:middle], text[middle:])
-        assert viability is not None
-        sizes.append(viability.n_left_bytes)
-    assert sizes[1] < 1.5 * sizes[0]
-    assert sizes[1] < 2_000
-
-
-def test_a_file_past_all_bounds_is_judged_by_what_is_near() -> None:
-    text = _python_file(16_000)
-    middle = text.index("    return None", len(text) // 2)
-    viability = viability_for("python", text[:middle], text[middle:])
-    assert viability is not None
-    assert viability.left_constraint is LeftConstraint.TOO_LARGE
-    assert viability.viable(b" ] ] ")
-    ends = _ends("python", f"{text[:middle]}$0{text[middle:]}")
-    assert not ends.sees_all
-    assert ends.verdict(b"    x = 1\n").allows_stop
-    assert ends.verdict(b"    x = (\n") is StopVerdict.NO
-
-
-def test_within_a_long_block_of_a_file_past_all_bounds_indentation_is_not_judged() -> None:
-    body = "".join(f"        if a:\n            self.f({i})\n" for i in range(20_000))
-    ends = _ends("python", f"class A:\n    def f(self):\n{body}        $0\n    def g(self):\n        pass\n")
-    assert not ends.sees_all
-    assert ends.verdict(b"b = 1").allows_stop
-    assert not ends.verdict(b"b = f(").allows_stop
-
-
-def test_minified_code_on_one_line() -> None:
-    code = "".join(
-        f"function f{i}(a,b){{var c=a+b*{i};if(c>1){{return[c,'x']}}else{{return{{a:c}}}}}}" for i in range(600)
-    )
-    text = "(function(){" + code + "})();"
-    assert "\n" not in text
-    middle = text.index("if(c>1)", len(text) // 2)
-    viability = viability_for("javascript", text[:middle], text[middle:])
-    assert viability is not None
-    assert viability.left_constraint is LeftConstraint.ON
-    assert viability.n_left_bytes < 1_000
-    assert viability.viable(b"if(c<0)")
-    assert not viability.viable(b"if(c<0]")
-    ends = _ends("javascript", f"{text[:middle]}$0{text[middle:]}")
-    assert ends.verdict(b"c++;") is StopVerdict.CLEAN
-    assert ends.verdict(b"c++)") is StopVerdict.NO
-
-
-def test_a_very_deep_text() -> None:
-    viability = viability_for("json", "[" * 5_000, "]" * 5_000)
-    assert viability is not None
-    assert viability.viable(b"1")
-    assert _ends("json", "[" * 5_000 + "$0" + "]" * 5_000).verdict(b"1") is StopVerdict.CLEAN
-
-
-@pytest.mark.parametrize("text", ["$0", "\n$0", "$0\n", "x$0", " \t$0  ", "\ufeff$0\n", "x = 1\r\n$0\r\ny = 2\r\n"])
-def test_nearly_empty_texts(text: str) -> None:
-    viability = _viability("python", text)
-    assert viability.viable(b"\n")
-    assert _ends("python", text).verdict(b"").allows_stop
-
-
-def test_languages_within_languages() -> None:
-    page = "<html>\n<script>\n  const a = { b: $0 };\n</script>\n<style>p { }</style>\n</html>\n"
-    html = _viability("html", page)
-    assert html.viable(b"1 } ) anything")  # a script is text to HTML
-    assert _ends("html", page).verdict(b"1").allows_stop
-    listing = "<ul>\n<?php foreach ($a as $b): ?>\n  <li><?= $0 ?></li>\n<?php endforeach; ?>\n</ul>\n"
-    php = _viability("php", listing)
-    assert php.viable(b"$b->name")
-    assert not php.viable(b") ]")
-    assert _ends("php", listing).verdict(b"$b") is StopVerdict.CLEAN
-    assert _ends("php", listing).verdict(b"$b(") is StopVerdict.NO
-
-
-def test_an_edit_nearby_is_parsed_from_the_last_tree() -> None:
-    text = _python_file(300)
-    middle = text.index("    return None", len(text) // 2)
-    trees = TreeCache()
-    for typed in ("", "    ", "    x", "    x ="):
-        assert viability_for("python", text[:middle] + typed, text[middle:], trees=trees) is not None
-    assert trees.n_full_parses == 1
-
-
-# What is open above the cursor is no bracket, so nothing makes those lines whole.
-_OPEN_ABOVE = {
-    "python": (
-        'def f(a):\n    """\n    The first, (\n',
-        '    and the rest. """\n    b = g(a, [1, 2])\n    if b:\n        h(b)\n',
-    ),
-    "java": ("class A {\n  /**\n   * What (\n", "   * it is. */\n  void f(int a) {\n    int c = g(a, 1);\n"),
-    "typescript": ("function f(a: A) {\n  /*\n  What (\n", "  it is. */\n  const c: C = g(a, [1, 2]);\n  if (c) {\n"),
-}
-
-
-@pytest.mark.parametrize("name", _OPEN_ABOVE)
-def test_typing_in_a_broken_file_reads_what_stands_before_once(name: str) -> None:
-    language, grammar = language_and_grammar(name)
-    above, typed = (text.encode() for text in _OPEN_ABOVE[name])
-    memory, trees = LeftMemory(), TreeCache()
-    for n_typed in range(len(typed)):
-        at = above + typed[:n_typed], b"\n\n"
-        kept = Viability(language, grammar, *at, trees=trees, memory=memory)
-        fresh = Viability(language, grammar, *at, trees=trees)
-        assert kept.left_constraint is fresh.left_constraint is LeftConstraint.ON
-        for piece in (b")", b"]", b"}", b" = ", b"x", b"\n", b"'", b" else ", b"(", typed[n_typed : n_typed + 4]):
-            assert kept.viable(piece) == fresh.viable(piece), (at, piece)
-    assert memory.n_read_whole == 1
-
-
-def test_a_broken_left_side_is_read_once() -> None:
-    memory, trees = LeftMemory(), TreeCache()
-    n_read: list[int] = []
-    for typed in ("", "y", "y ", "y =", "y = 1\nz"):
-        viability = viability_for("python", f"x = ) (\n{typed}", "\n", trees=trees, memory=memory)
-        assert viability is not None
-        assert viability.left_constraint is LeftConstraint.BROKEN_PREFIX
-        n_read.append(memory.n_read_whole)
-    assert n_read[0] == n_read[3] > 0
-
-
-def test_a_wrong_line_is_forgotten_with_its_last_key() -> None:
-    memory, trees = LeftMemory(), TreeCache()
-    above = '"""Tools.\n\nimport tools\n"""\n\ndef f():\n    """\n    Of (\n'
-    for typed in ('    """\n    x = )', '    """\n    x = '):
-        viability = viability_for("python", above + typed, "\n", trees=trees, memory=memory)
-    assert viability is not None
-    assert viability.viable(b"1")
-    assert not viability.viable(b")")
-
-
-def test_a_line_too_long_to_be_written_by_hand_and_then_shorter() -> None:
-    memory, trees = LeftMemory(), TreeCache()
-    above, line = 'def f():\n    """\n', "words " * 200
-    for cursor, suffix in ((600, line[600:] + "\n"), (600, "\n"), (0, "\n")):
-        viability = viability_for("python", above + line[:cursor], suffix, trees=trees, memory=memory)
-        fresh = viability_for("python", above + line[:cursor], suffix)
-        assert viability is not None
-        assert fresh is not None
-        assert viability.left_constraint is fresh.left_constraint
-        assert viability.n_left_bytes == fresh.n_left_bytes
-        for piece in (b"x", b") (", b'"""\n', b'"""\n)'):
-            assert viability.viable(piece) == fresh.viable(piece)
