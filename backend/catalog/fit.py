@@ -5,7 +5,6 @@ Counts for the CPU. A GPU changes speed, not the rule for memory: weights that t
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from fimble.backend.catalog.catalog import Catalog, CatalogEntry
+from fimble.backend.host.cores import usable_cores
 
 # Part of the memory that a model may take; editor, language servers and builds need the rest.
 _MEMORY_SHARE = 0.75
@@ -76,7 +76,7 @@ def recommend(catalog: Catalog, hardware: Hardware) -> tuple[CatalogEntry, ...]:
 
 
 def read_hardware(cgroup: Path = _CGROUP) -> Hardware:
-    """This machine, or the share of it that a container or a CPU mask leaves this process."""
+    """This machine, or the share of it that a container, its CPU quota or a CPU mask leaves this process."""
     memory = psutil.virtual_memory()
     total, available = int(memory.total), int(memory.available)
     limit = _read_number(cgroup / "memory.max")
@@ -84,9 +84,7 @@ def read_hardware(cgroup: Path = _CGROUP) -> Hardware:
         used = _read_number(cgroup / "memory.current") or 0
         total, available = min(total, limit), min(available, max(0, limit - used))
     n_cores = psutil.cpu_count(logical=False) or psutil.cpu_count() or 1
-    if hasattr(os, "sched_getaffinity"):
-        n_cores = min(n_cores, len(os.sched_getaffinity(0)))
-    return Hardware(total >> 20, available >> 20, n_cores)
+    return Hardware(total >> 20, available >> 20, min(n_cores, usable_cores()))
 
 
 def _read_number(path: Path) -> int | None:

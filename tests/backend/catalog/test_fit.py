@@ -10,6 +10,7 @@ import pytest
 
 from fimble.backend.catalog.catalog import load_catalog
 from fimble.backend.catalog.fit import Fit, Hardware, explain, fit, read_hardware, recommend
+from fimble.backend.host import cores
 
 CATALOG = load_catalog()
 SMALL, MIDDLE = "qwen2.5-coder-0.5b", "qwen2.5-coder-1.5b"
@@ -67,3 +68,10 @@ def test_a_containers_limit_counts(tmp_path: Path) -> None:
 def test_a_container_without_limit(tmp_path: Path) -> None:
     (tmp_path / "memory.max").write_text("max\n")
     assert read_hardware(tmp_path).total_memory_mb == psutil.virtual_memory().total >> 20
+
+
+def test_a_cpu_quota_counts_as_fewer_cores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cores, "masked_cores", lambda: 16)
+    monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16)
+    monkeypatch.setattr(cores, "quota_cores", lambda: 2.5)
+    assert read_hardware().n_cores == 2
