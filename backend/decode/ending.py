@@ -54,6 +54,8 @@ class Ending:
         if (goes_on_at := self._where_it_goes_on_below(n_before)) is not None:
             self.n_retract_chars = len(self._text) - goes_on_at
             return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
+        if self._opens_nothing(n_before):
+            return Verdict(verdict.text, StopReason.SYNTAX)
         if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
             return Verdict(verdict.text, verdict.reason and self._before_repeated(verdict.reason))
@@ -281,6 +283,15 @@ class Ending:
             if closers and self._ends_with(guard, kept, closers):
                 return True
         return False
+
+    def _opens_nothing(self, n_before: int) -> bool:
+        """Whether several lines, of which one ended behind `n_before`, have not opened the bracket that they had to, and
+        end where the first of them could."""
+        guard = self._guard
+        if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
+            return False
+        n_lines = self._text.strip().count("\n") if "\n" in self._text[n_before:] else 0
+        return n_lines >= _MAX_MORE_LINES and self._end_at_bracket(guard)
 
     def _end_at_bracket(self, guard: SyntaxGuard) -> bool:
         """Where lines below close a bracket that nothing opens, end the first line where it opens it."""

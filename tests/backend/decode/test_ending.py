@@ -210,6 +210,15 @@ def test_lines_below_that_close_a_bracket_want_it_opened(
     assert write(source, written, mode, n_chars, language)[0] == expected
 
 
+def test_several_lines_that_open_no_bracket_end_early() -> None:
+    source = "class A {\n  void f() {\n    cli.$0\n        a, b);\n  }\n}\n"
+    lines = [f"    g{i}();\n" for i in range(20)]
+    prefix, suffix = source.split("$0")
+    ending = Ending(StopRules(64, MULTI), guard_for(Constraint("java", prefix, suffix), TreeCache()))
+    n_pushed = next(n for n, line in enumerate(["execute(c, d);\n", *lines]) if ending.push(line).reason)
+    assert n_pushed < 6
+
+
 def test_a_file_broken_elsewhere_is_judged_by_what_is_new() -> None:
     broken = "def broken(:\n    pass\n\n\n\nx = $0\n"
     assert write(broken, "1 + 2\n", SINGLE, 1)[0] == "1 + 2"
