@@ -285,8 +285,10 @@ class Ending:
         return False
 
     def _opens_nothing(self, n_before: int) -> bool:
-        """Whether several lines, of which one ended behind `n_before`, have not opened the bracket that they had to, and
-        end where the first of them could."""
+        """Whether several lines have not opened the bracket that they had to; they end where the first of them could.
+
+        Asked where a line has ended behind `n_before`.
+        """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
             return False
