@@ -11,13 +11,17 @@ from typing import Final
 
 
 class Role(Enum):
-    """What an identifier does where it stands. A receiver is looked into where only a variable or a class may stand."""
+    """What an identifier does where it stands.
+
+    A receiver is looked into where only a variable or a class may stand; what is indexed can only be an array.
+    """
 
     BOUND = auto()
     USED = auto()
     LOOKED_INTO = auto()
     RECEIVER = auto()
     CALLED = auto()
+    INDEXED = auto()
 
 
 class Declares(Enum):
@@ -47,6 +51,7 @@ class Naming:
     looked_into_at: frozenset[tuple[str, str]]
     no_name_at: frozenset[tuple[str, str]]
     receiver_at: frozenset[tuple[str, str]] = field(default=frozenset())
+    indexed_at: frozenset[tuple[str, str]] = field(default=frozenset())
     bound_identifiers: frozenset[str] = field(default=frozenset())
     scopes: frozenset[str] = field(default=frozenset())
     has_inherited_names: bool = False
@@ -71,6 +76,8 @@ class Naming:
             return Role.CALLED
         if place in self.receiver_at:
             return Role.RECEIVER
+        if place in self.indexed_at:
+            return Role.INDEXED
         if place in self.looked_into_at:
             return Role.LOOKED_INTO
         return Role.BOUND if parent_role is Role.BOUND and parent in self.patterns else Role.USED
@@ -192,6 +199,7 @@ _JAVA: Final = Naming(
     called_at=frozenset(),
     looked_into_at=frozenset({("field_access", "object")}),
     receiver_at=frozenset({("method_invocation", "object")}),
+    indexed_at=frozenset({("array_access", "array")}),
     no_name_at=frozenset(
         {
             ("method_invocation", "name"),

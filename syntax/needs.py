@@ -24,8 +24,9 @@ _MAX_WORK_UNITS: Final = 800
 # A line without indentation that goes on with what is above it, or says nothing.
 _GOES_ON: Final = re.compile(r"[)\]}#/*]|\"\"\"|'''")
 _JAVA_TYPES: Final = ("int", "long", "String", "boolean", "double")
+_JAVA_ARRAYS: Final = ("int[]", "String[]", "long[]", "char[]", "boolean[]", "double[]")
 _JAVA_PRIMITIVES: Final = frozenset({"int", "long", "boolean", "double"})
-_SURELY_VARIABLE: Final = frozenset({Role.USED, Role.RECEIVER})
+_SURELY_VARIABLE: Final = frozenset({Role.USED, Role.RECEIVER, Role.INDEXED})
 _JAVA_DECLARATION: Final = re.compile(r"^\s*(?:final )?([A-Z]\w*(?:<[\w<>, ]+>)?(?:\[\])?) \w+ =", re.MULTILINE)
 _JAVASCRIPT_WORDS: Final = ("const", "let", "var")
 
@@ -145,7 +146,11 @@ def _starts(naming: Naming, name: str, roles: set[Role], around: _Around, indent
         return (f"for {name} in" if opens_block else f"{name} =",)
     begin = "for(" if "for(" in text and "for (" not in text else "for ("
     if naming.declares is Declares.BY_TYPE:
-        types = dict.fromkeys((*_JAVA_TYPES, *_JAVA_DECLARATION.findall(text)))
+        declared = _JAVA_DECLARATION.findall(text)
+        if Role.INDEXED in roles:
+            arrays = dict.fromkeys((*_JAVA_ARRAYS, *(kind for kind in declared if kind.endswith("[]"))))
+            return () if opens_block else tuple(f"{kind} {name} =" for kind in arrays)
+        types = dict.fromkeys((*_JAVA_TYPES, *declared))
         if Role.RECEIVER in roles:
             return () if opens_block else tuple(f"{kind} {name} =" for kind in types if kind not in _JAVA_PRIMITIVES)
         return (f"{begin}int {name} =",) if opens_block else tuple(f"{kind} {name} =" for kind in types)

@@ -130,6 +130,15 @@ def test_java_needs_a_type() -> None:
         assert _need(JAVA.replace("    while", f"    {bound}\n    while"), "java") is None
 
 
+@pytest.mark.parametrize("used", ["int a = parts[0];", "parts[0] = 1;", "g(parts[1].b(), parts.length);"])
+def test_what_is_indexed_in_java_is_an_array(used: str) -> None:
+    source = f"class A {{\n  int f(String x, E[] es) {{\n    E[] o = es;\n    $0\n    {used}\n    return 1;\n  }}\n}}\n"
+    need = _need(source, "java")
+    assert need is not None
+    assert {"int[] parts =", "String[] parts =", "E[] parts ="} <= set(need.starts)
+    assert all("[] " in start for start in need.starts)
+
+
 RECEIVER = (
     "class A {\n  int f(List<Long> q) {\n    List<Long> copy = q;\n    $0\n"
     "    if (s.startsWith(copy)) return 1;\n    return 2;\n  }\n}\n"
