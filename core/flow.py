@@ -227,6 +227,11 @@ class StopReason(StrEnum):
     LOOP = "loop"  # the same tokens over and over
     CANCELLED = "cancelled"
 
+    @property
+    def is_cut(self) -> bool:
+        """Whether writing stopped for want of time or room, not because the model was through."""
+        return self in (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
+
 
 @dataclass(frozen=True, slots=True)
 class GenerationStats:

@@ -38,7 +38,6 @@ from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer, Edits
 from fimble.engine.shape import Shaped, shape
-from fimble.engine.stopping import CUT
 from fimble.engine.traffic import Route, Traffic
 
 _log = logging.getLogger(__name__)
@@ -243,7 +242,7 @@ class Engine:
             writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
             constraint_ms=stats.constraint_ms,
         )
-        shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason in CUT)
+        shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason.is_cut)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         shaped = self._unless_doubtful(request, shaped, written.confidence)
@@ -304,7 +303,7 @@ class Engine:
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
-        shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason in CUT)
+        shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason.is_cut)
         shaped = self._unless_doubtful(request, shaped, answer.confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
@@ -377,7 +376,7 @@ class Engine:
         prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
-            is_cut = written.stats.stop_reason in CUT
+            is_cut = written.stats.stop_reason.is_cut
             shaped = shape(written.text, context.prefix, context.suffix, is_cut=is_cut)
             if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
                 found.append(shaped.text)

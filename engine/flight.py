@@ -9,9 +9,8 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from fimble.core.errors import BackendError
-from fimble.core.flow import GenerationStats, LineMode, Prompt
+from fimble.core.flow import GenerationStats, Prompt
 from fimble.core.ports import ModelBackend
-from fimble.engine.stopping import CUT
 
 # An edit ends the old request at once, and an editor sends the new one 50 ms later (VS Code) or 60 (Neovim); between
 # the two nobody waits for the generation. One that does not type along stops it without waiting for this.
@@ -20,7 +19,7 @@ _GRACE_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one prompt, without the fragment of a line that the last of several lines may be."""
+    """What the model wrote for one prompt, as far as it stays."""
 
     text: str
     confidence: float | None
@@ -56,9 +55,6 @@ async def write(
         text = text[: -generation.stats.n_retract_chars]
     confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
     text += generation.stats.closers
-    if generation.stats.stop_reason in CUT and prompt.stop.line_mode is LineMode.MULTI:
-        # Here, by this prompt's own rules: whoever types into the text later stands on a line with other ones.
-        text = _without_fragment(text)
     return Written(text, confidence, generation.stats)
 
 
@@ -147,9 +143,3 @@ class Flight:
         if not task.cancelled():
             task.exception()  # nobody may be left to see how it ended; asyncio would call that an oversight
         self._has_moved.set()
-
-
-def _without_fragment(text: str) -> str:
-    """The lines that have an end; all of a text where none has."""
-    whole_lines = text.rpartition("\n")[0]
-    return whole_lines if whole_lines.strip() else text

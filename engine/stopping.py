@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 from fimble.core.config import CompletionOptions
-from fimble.core.flow import LineMode, StopReason, StopRules, TokenId, Trigger
+from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
 from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import language_for
 from fimble.syntax.scope import begins_block
@@ -13,8 +11,6 @@ from fimble.syntax.scope import begins_block
 _MIN_TELLING_CHARS = 3
 # A line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 MIN_LINE_CHARS = 5
-# Writing stopped for want of time or room, not because the model was through.
-CUT: Final = (StopReason.TIME_BOX, StopReason.MAX_TOKENS, StopReason.CONTEXT_FULL)
 
 
 def stop_rules(

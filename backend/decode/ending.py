@@ -88,12 +88,25 @@ class Ending:
 
     def close(self, reason: StopReason) -> StopReason:
         """The stream ends for another reason; take back what may not stay. Returns the reason to report."""
-        return self._before_repeated(self._close(reason))
-
-    def _close(self, reason: StopReason) -> StopReason:
         if not self._n_more_lines and self._watch.close(reason) is StopReason.SUFFIX_REACHED:
             self.n_retract_chars = self._watch.n_retract_chars
-            return StopReason.SUFFIX_REACHED
+            return self._before_repeated(StopReason.SUFFIX_REACHED)
+        n_dropped = self._drop_fragment() if reason.is_cut else 0
+        reason = self._before_repeated(self._close(reason))
+        self.n_retract_chars += n_dropped
+        return reason
+
+    def _drop_fragment(self) -> int:
+        """Of several lines that were cut off forget the last, which has no end; returns its length."""
+        whole_lines = self._text.rpartition("\n")[0]
+        if self._rules.line_mode is LineMode.SINGLE or not whole_lines.strip():
+            return 0
+        n_dropped = len(self._text) - len(whole_lines)
+        self._text = whole_lines
+        self._boundaries = [at for at in self._boundaries if at <= len(whole_lines)]
+        return n_dropped
+
+    def _close(self, reason: StopReason) -> StopReason:
         if self._guard is None or not self._text.strip():
             return reason
         if reason is not StopReason.END_OF_MIDDLE and self._rules.line_mode is LineMode.MULTI:
@@ -276,7 +289,7 @@ class Ending:
         if guard.rest_of_line or not (reason is StopReason.LOOP or guard.may_end_at_last(whole)):
             return False
         # Cut off by the clock, its last word may be the beginning of another.
-        is_cut = reason in (StopReason.TIME_BOX, StopReason.MAX_TOKENS)
+        is_cut = reason.is_cut
         token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(is_cut) : _MAX_STEPS_BACK]
         for kept in (whole[:length].rstrip().removesuffix(",").rstrip() for length in token_ends):
             closers = closers_of(guard.line_head, kept)

@@ -154,6 +154,23 @@ def test_cut_off_in_the_middle_whole_lines_stay(n_chars: int) -> None:
     assert write("def f():\n    $0\n", written, MULTI, n_chars) == ("a = 1", StopReason.SYNTAX)
 
 
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        # What is left without the fragment may not end so: a header without its block, a bracket without its end.
+        ("python", "def f():\n    $0\n    g()\n", "a = 1\n    if a:\n        h()", "a = 1"),
+        ("python", "def f():\n    $0\n    g()\n", "a = 1\n    b = k(\n        a)", "a = 1"),
+        ("javascript", "f();\n$0\ng();\n", "let a = 1;\nconst b = k(\n  a);", "let a = 1;"),
+        # Alone it is shown.
+        ("python", "def f():\n    $0\n    g()\n", "a = h()", "a = h()"),
+    ],
+)
+def test_cut_off_what_stays_without_the_last_line_is_judged(
+    language: str, source: str, written: str, expected: str
+) -> None:
+    assert write(source, written, MULTI, 1, language)[0] == expected
+
+
 @pytest.mark.parametrize("n_chars", [1, 4, 100])
 def test_cut_off_later_a_short_rest_of_the_line_says_where_it_was_reached(n_chars: int) -> None:
     written = "lections\n    c = f(a)\n    return [b for b in c]\n\nprint(g(1,"
