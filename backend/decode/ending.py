@@ -26,8 +26,9 @@ _ELSE = re.compile(r"\}?\s*else\b")
 _MAX_LINES_BACK = 6
 # So many lines in a row that stand below anyway are no chance.
 _N_LINES_BELOW = 3
-# Token boundaries looked at, from the end back, for one where the completion may end.
+# Token boundaries looked at, from the end back, for one where the completion may end; and ends of lines.
 _MAX_STEPS_BACK = 24
+_MAX_LINES_LEFT_OUT = 60
 
 
 class Ending:
@@ -358,8 +359,9 @@ class Ending:
         token_ends = [at for at in reversed(self._boundaries) if at < length and self._text[:at].strip()]
         # Within a line any character may be the right end: a token often holds several closers.
         characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
-        chosen = line_ends if only_line_ends else [*characters, *token_ends]
-        return list(dict.fromkeys(chosen))[:_MAX_STEPS_BACK]
+        if only_line_ends:
+            return line_ends[:_MAX_LINES_LEFT_OUT]
+        return list(dict.fromkeys([*characters, *token_ends]))[:_MAX_STEPS_BACK]
 
     def _before_rests(self, length: int) -> list[int]:
         """Lengths at which the model itself went on with what stands right of the cursor, the first one first."""

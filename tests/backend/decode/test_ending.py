@@ -227,6 +227,13 @@ def test_lines_below_that_close_a_bracket_want_it_opened(
     assert write(source, written, mode, n_chars, language)[0] == expected
 
 
+def test_cut_off_far_outside_of_its_block_the_lines_before_that_stay() -> None:
+    source = "fn f(x: T) -> T {\n    let y = match x {\n        A => B,\n$0\n\n        y => y,\n    };\n    g(y)\n}\n"
+    outside = "".join(f"\n    fn f{i}(&self) {{\n        g({i});\n    }}\n" for i in range(12))
+    written = f"        C => D,\n    }};\n    g(y)\n}}\n\nimpl A {{{outside}    fn g(&self) {{"
+    assert write(source, written, MULTI, 4, "rust")[0] == "        C => D,"
+
+
 def test_several_lines_that_open_no_bracket_end_early() -> None:
     source = "class A {\n  void f() {\n    cli.$0\n        a, b);\n  }\n}\n"
     lines = [f"    g{i}();\n" for i in range(20)]
