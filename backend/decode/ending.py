@@ -261,24 +261,24 @@ class Ending:
         )
 
     def _where_it_goes_on_below(self, n_before: int) -> int | None:
-        """Where several lines, of which the last ended behind `n_before`, begin to be the next ones below, whatever
-        their indentation; None where they do not, or may not end before them."""
+        """Where several lines, of which one has ended behind `n_before`, begin to be what stands below anyway.
+
+        The next three lines count at any indentation, three in a row further down only at their own. None where there
+        are none, or where it may not end before them.
+        """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
             return None
-        end = self._text.find("\n", n_before, len(self._text) - self._watch.n_retract_chars)
+        n_kept = len(self._text) - self._watch.n_retract_chars
+        end = self._text.find("\n", n_before, n_kept)
         while end >= 0:
             lines = self._text[:end].split("\n")
             last = [at for at, line in enumerate(lines) if line.strip()][-_N_LINES_BELOW:]
-            repeated = tuple(lines[at].strip() for at in last)
-            if (
-                len(repeated) == _N_LINES_BELOW
-                and repeated == guard.lines_below[:_N_LINES_BELOW]
-                and max(map(len, repeated)) >= _MIN_LINE_CHARS
-            ):
+            if len(last) == _N_LINES_BELOW and _stand_below(guard, [lines[at].rstrip() for at in last]):
                 before = "\n".join(lines[: last[0]])
-                return len(before) if before.strip() and self._may_end(before) else None
-            end = self._text.find("\n", end + 1, len(self._text) - self._watch.n_retract_chars)
+                if before.strip() and self._may_end(before):
+                    return len(before)
+            end = self._text.find("\n", end + 1, n_kept)
         return None
 
     def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:
@@ -306,8 +306,9 @@ class Ending:
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
             return False
-        n_lines = self._text.strip().count("\n") if "\n" in self._text[n_before:] else 0
-        return n_lines >= _MAX_MORE_LINES and self._end_at_bracket(guard)
+        if "\n" not in self._text[n_before:] or self._text.strip().count("\n") < _MAX_MORE_LINES:
+            return False
+        return not closers_of(guard.line_head, self._text) and self._end_at_bracket(guard)
 
     def _end_at_bracket(self, guard: SyntaxGuard) -> bool:
         """Where lines below close a bracket that nothing opens, end the first line where it opens it."""
@@ -373,3 +374,9 @@ class Ending:
             if line.rstrip().endswith(rest):
                 lengths.append(at - 1 - len(line) + len(line.rstrip()) - len(rest))
         return [before for before in lengths if self._text[:before].strip()]
+
+
+def _stand_below(guard: SyntaxGuard, lines: list[str]) -> bool:
+    stripped = tuple(line.strip() for line in lines)
+    is_telling = max(map(len, stripped)) >= _MIN_LINE_CHARS
+    return is_telling and (stripped == guard.lines_below[: len(lines)] or tuple(lines) in guard.runs_below)

@@ -16,6 +16,7 @@ from fimble.syntax.stop import Hole, StopJudge, StopVerdict
 
 # Holds more lines than a completion repeats of what follows it.
 _BELOW_BYTES = 4_000
+_N_LINES_BELOW = 20
 # Judging gets so much of the time box, mostly when that is over. A judgement takes a few milliseconds; where an error
 # far above makes it read a large file again, most are for nothing (2026-11-29: 21 of them, 1.6 s, no answer).
 _JUDGING_SHARE = 0.5
@@ -51,6 +52,13 @@ class SyntaxGuard:
         """The next lines below the cursor's that are not blank, without their indentation."""
         text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
         return tuple(line.strip() for line in text.splitlines() if line.strip())
+
+    @cached_property
+    def runs_below(self) -> frozenset[tuple[str, ...]]:
+        """Every three in a row of the next 20 lines below that are not blank, with their indentation."""
+        text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()][:_N_LINES_BELOW]
+        return frozenset(zip(lines, lines[1:], lines[2:], strict=False))
 
     @cached_property
     def closing_line(self) -> str | None:

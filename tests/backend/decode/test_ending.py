@@ -227,6 +227,11 @@ def test_lines_below_that_close_a_bracket_want_it_opened(
     assert write(source, written, mode, n_chars, language)[0] == expected
 
 
+def test_several_lines_that_have_opened_the_bracket_go_on() -> None:
+    written = "m = {\n    'a': 1,\n    'b': 2,\n    'c': 3,\n    'd': 4,"
+    assert write("$0\n    'e': 5,\n}\n", f"{written}\n", MULTI, 4)[0] == written
+
+
 def test_cut_off_far_outside_of_its_block_the_lines_before_that_stay() -> None:
     source = "fn f(x: T) -> T {\n    let y = match x {\n        A => B,\n$0\n\n        y => y,\n    };\n    g(y)\n}\n"
     outside = "".join(f"\n    fn f{i}(&self) {{\n        g({i});\n    }}\n" for i in range(12))
@@ -337,6 +342,17 @@ def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
             "def f(n):\n    while n:\n        $0\n            n += 1\n    if n:\n        h()\n    return n\n",
             "if g(n):\n            m()\n        n += 1\n    if n:\n        h()\n    return n\n\nprint(f(3))\n",
             "if g(n):\n            m()",
+        ),
+        # Further down, where the first lines below are passed over; at their own indentation only.
+        (
+            "def f(n):\n    $0\n    a()\n    b(n)\n    for c in n:\n        d(c)\n    return n\n",
+            "if n:\n        m()\n    b(n)\n    for c in n:\n        d(c)\n    return n\n\nprint(f(3))\n",
+            "if n:\n        m()",
+        ),
+        (
+            "def f(n):\n    $0\n    a()\n    b(n)\n    for c in n:\n        d(c)\n    return n\n",
+            "if n:\n        b(n)\n        for c in n:\n            d(c)\n    k()\n",
+            "if n:\n        b(n)\n        for c in n:\n            d(c)\n    k()",
         ),
         # Two lines may be chance.
         (
