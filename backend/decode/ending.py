@@ -25,7 +25,7 @@ _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
 # So many lines in a row that stand below anyway are no chance.
-_N_LINES_BELOW = 3
+_N_IN_A_ROW = 3
 # Token boundaries looked at, from the end back, for one where the completion may end; and ends of lines.
 _MAX_STEPS_BACK = 24
 _MAX_LINES_LEFT_OUT = 60
@@ -42,6 +42,7 @@ class Ending:
         self._text = ""
         self._boundaries: list[int] = []
         self._n_more_lines = 0
+        self._is_in_refused_run = False
         self.n_retract_chars = 0
         self.closers = ""
 
@@ -264,7 +265,7 @@ class Ending:
         """Where several lines, of which one has ended behind `n_before`, begin to be what stands below anyway.
 
         The next three lines count at any indentation, three in a row further down only at their own. None where there
-        are none, or where it may not end before them.
+        are none, or where it may not end before the first of all in that row: set-up that two tests share.
         """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line:
@@ -273,12 +274,20 @@ class Ending:
         end = self._text.find("\n", n_before, n_kept)
         while end >= 0:
             lines = self._text[:end].split("\n")
-            last = [at for at, line in enumerate(lines) if line.strip()][-_N_LINES_BELOW:]
-            if len(last) == _N_LINES_BELOW and _stand_below(guard, [lines[at].rstrip() for at in last]):
-                before = "\n".join(lines[: last[0]])
-                if before.strip() and self._may_end(before):
-                    return len(before)
+            if lines[-1].strip() and (length := self._before_run(guard, lines)) is not None:
+                return length
             end = self._text.find("\n", end + 1, n_kept)
+        return None
+
+    def _before_run(self, guard: SyntaxGuard, lines: list[str]) -> int | None:
+        last = [at for at, line in enumerate(lines) if line.strip()][-_N_IN_A_ROW:]
+        if len(last) < _N_IN_A_ROW or not _stand_below(guard, [lines[at].rstrip() for at in last]):
+            self._is_in_refused_run = False
+            return None
+        before = "\n".join(lines[: last[0]])
+        if not self._is_in_refused_run and before.strip() and self._may_end(before):
+            return len(before)
+        self._is_in_refused_run = True
         return None
 
     def _close_brackets(self, guard: SyntaxGuard, whole: str, reason: StopReason) -> bool:

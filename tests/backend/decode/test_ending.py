@@ -354,6 +354,12 @@ def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
             "if n:\n        b(n)\n        for c in n:\n            d(c)\n    k()\n",
             "if n:\n        b(n)\n        for c in n:\n            d(c)\n    k()",
         ),
+        # Set-up that two tests share: behind the header alone it may not end, and not within what they share either.
+        (
+            "def test_a():\n    f()\n\n$0\ndef b():\n    a = app()\n    c = client(a)\n    r = c.get()\n    g(r)\n",
+            "def test_c():\n    a = app()\n    c = client(a)\n    r = c.get()\n    g(r)\n    h(r)\n",
+            "def test_c():\n    a = app()\n    c = client(a)\n    r = c.get()\n    g(r)\n    h(r)",
+        ),
         # Two lines may be chance.
         (
             "def f(n):\n    $0\n    n += 1\n    h()\n    return n\n",
