@@ -87,13 +87,22 @@ def _without_doubled_start(text: str, prefix: str) -> str:
 
 
 def _cut_loops(text: str) -> str:
-    """Cut where the model began to write the same line over and over; small models do not stop by themselves."""
+    """Where the model wrote the same line over and over, indentation and all, leave it once.
+
+    What follows stays: it may close what stands before. The first line may have its indentation left of the cursor.
+    """
     lines = text.split("\n")
-    for start in range(len(lines) - _MIN_LINES_OF_A_LOOP + 1):
-        window = {line.strip() for line in lines[start : start + _MIN_LINES_OF_A_LOOP]}
-        if len(window) == 1 and len(lines[start].strip()) >= MIN_LINE_CHARS:
-            return "\n".join(lines[: start + 1])
-    return text
+    kept: list[str] = []
+    at = 0
+    while at < len(lines):
+        line, end = lines[at], at + 1
+        if len(line.strip()) >= MIN_LINE_CHARS:
+            again = lines[end].rstrip() if at == 0 and end < len(lines) else line.rstrip()
+            while end < len(lines) and lines[end].rstrip() == again and again.strip() == line.strip():
+                end += 1
+        kept += lines[at : at + 1] if end - at >= _MIN_LINES_OF_A_LOOP else lines[at:end]
+        at = end
+    return "\n".join(kept)
 
 
 def _drop_suffix_lines(text: str, suffix: str) -> str:

@@ -46,3 +46,20 @@ def test_shapes(source: str, raw: str, expected: str) -> None:
 def test_drops(source: str, raw: str, reason: RejectReason) -> None:
     prefix, suffix = source.split("$0")
     assert shape(raw, prefix, suffix) is reason
+
+
+@pytest.mark.parametrize(
+    ("raw", "shown"),
+    [
+        # What follows the same lines closes what stands before them.
+        ("void f() {\n    check(a);\n    check(a);\n    check(a);\n}", "void f() {\n    check(a);\n}"),
+        ("    check(a);\n" * 5, "    check(a);"),
+        ("check(a);\n    check(a);\n    check(a);\n    b();", "check(a);\n    b();"),
+        # Closing tags of several elements are no loop.
+        ("<p>a\n    </div>\n  </div>\n</div>", "<p>a\n    </div>\n  </div>\n</div>"),
+    ],
+)
+def test_the_same_line_over_and_over_is_left_once(raw: str, shown: str) -> None:
+    shaped = shape(raw, "", "")
+    assert isinstance(shaped, Shaped)
+    assert shaped.text == shown
