@@ -92,16 +92,14 @@ def _cut_loops(text: str) -> str:
     What follows stays: it may close what stands before. The first line may have its indentation left of the cursor.
     """
     lines = text.split("\n")
+    keys = [line.rstrip() for line in lines]
+    if len(keys) > 1 and keys[0].strip() == keys[1].strip():
+        keys[0] = keys[1]
     kept: list[str] = []
-    at = 0
-    while at < len(lines):
-        line, end = lines[at], at + 1
-        if len(line.strip()) >= MIN_LINE_CHARS:
-            again = lines[end].rstrip() if at == 0 and end < len(lines) else line.rstrip()
-            while end < len(lines) and lines[end].rstrip() == again and again.strip() == line.strip():
-                end += 1
-        kept += lines[at : at + 1] if end - at >= _MIN_LINES_OF_A_LOOP else lines[at:end]
-        at = end
+    for key, group in itertools.groupby(zip(keys, lines, strict=True), key=lambda pair: pair[0]):
+        same = [line for _, line in group]
+        is_loop = len(same) >= _MIN_LINES_OF_A_LOOP and len(key.strip()) >= MIN_LINE_CHARS
+        kept += same[:1] if is_loop else same
     return "\n".join(kept)
 
 

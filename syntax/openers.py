@@ -48,7 +48,7 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
     `above` ends where the cursor's line begins, `head` is the line up to the cursor, `below` begins with its line end.
     """
     following = next((line for line in below.split(b"\n", _MAX_LINES)[:_MAX_LINES] if line.strip()), None)
-    lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
+    lines = _last_lines(above)
     if following is None or (not head.strip() and not lines):
         return False
     if head.strip():
@@ -82,7 +82,7 @@ def openers_of_deeper_lines(above: bytes, head: bytes) -> tuple[bytes, ...]:
     """
     if head.strip():
         return (b"x:", b":", b" x:")
-    last = next((line for line in reversed(above.split(b"\n")) if line.strip()), b"")
+    last = (_last_lines(above) or [b""])[-1]
     indent = last[: len(last) - len(last.lstrip())]
     if not indent.startswith(head):
         return ()
@@ -91,7 +91,7 @@ def openers_of_deeper_lines(above: bytes, head: bytes) -> tuple[bytes, ...]:
 
 def indent_of_closer(above: bytes) -> bytes:
     """What a line begins with that closes the block which the last line of `above` stands in."""
-    lines = [line for line in above.split(b"\n")[-_MAX_LINES:] if line.strip()]
+    lines = _last_lines(above)
     if not lines:
         return b""
     n_columns = indent_columns(lines[-1])
@@ -99,6 +99,11 @@ def indent_of_closer(above: bytes) -> bytes:
         n_columns += 1
     opener = next((line for line in reversed(lines) if indent_columns(line) < n_columns), b"")
     return opener[: len(opener) - len(opener.lstrip())]
+
+
+def _last_lines(above: bytes) -> list[bytes]:
+    """Those of the last lines that are not blank. A file may have many more, so they are split off its end."""
+    return [line for line in above.rsplit(b"\n", _MAX_LINES)[-_MAX_LINES:] if line.strip()]
 
 
 def _unit(lines: list[bytes]) -> int:

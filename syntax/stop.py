@@ -260,12 +260,12 @@ class StopJudge:
     def _must_open_a_block(self) -> bool:
         """Whether the layout asks for a block that begins in the hole, and nothing else is wrong with the file."""
         hole = self._hole
-        is_above_a_block = stands_above_a_block(hole.above, hole.head, hole.below)
         if self._language.block_style is BlockStyle.INDENT:
             openers = openers_of_branch(hole.head, hole.tail, hole.below)
-            if not openers and is_above_a_block and not hole.tail.strip():
+            is_asked = not openers and not hole.tail.strip()
+            if is_asked and stands_above_a_block(hole.above, hole.head, hole.below):
                 openers = openers_of_deeper_lines(hole.above, hole.head)
-        elif is_above_a_block:
+        elif stands_above_a_block(hole.above, hole.head, hole.below):
             openers = OPENERS.get(self._language.block_style, ())
         else:
             return False

@@ -299,8 +299,7 @@ class Ending:
         if guard.rest_of_line or not (reason is StopReason.LOOP or guard.may_end_at_last(whole)):
             return False
         # Cut off by the clock, its last word may be the beginning of another.
-        is_cut = reason.is_cut
-        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(is_cut) : _MAX_STEPS_BACK]
+        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(reason.is_cut) : _MAX_STEPS_BACK]
         for kept in (whole[:length].rstrip().removesuffix(",").rstrip() for length in token_ends):
             closers = closers_of(guard.line_head, kept)
             if closers and self._ends_with(guard, kept, closers):

@@ -73,5 +73,5 @@ def test_a_container_without_limit(tmp_path: Path) -> None:
 def test_a_cpu_quota_counts_as_fewer_cores(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cores, "masked_cores", lambda: 16)
     monkeypatch.setattr(psutil, "cpu_count", lambda logical=True: 16)
-    monkeypatch.setattr(cores, "quota_cores", lambda: 2.5)
-    assert read_hardware().n_cores == 2
+    monkeypatch.setattr(cores, "quota_cores", lambda: 1.5)
+    assert read_hardware().n_cores == 1
