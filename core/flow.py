@@ -131,6 +131,7 @@ class StopRules:
     right of the cursor if it says something: writing them again means that the middle is over. `min_indent` is the
     indentation, in columns, below which a new line lies outside the block being written. `neighbours` is None where the
     cursor's line has text; on a blank one something is wanted, and none of these lines (stripped) alone is that.
+    `indent` is that of the cursor's line, in columns, as far as it stands left of the cursor.
     """
 
     max_new_tokens: int
@@ -140,6 +141,7 @@ class StopRules:
     rest_of_line: str = ""
     min_indent: int = 0
     neighbours: tuple[str, ...] | None = None
+    indent: int = 0
     time_box_ms: float | None = None
 
 
@@ -219,12 +221,12 @@ class StopReason(StrEnum):
     END_OF_MIDDLE = "end_of_middle"  # the model's own end marker
     LINE_END = "line_end"
     SUFFIX_REACHED = "suffix_reached"
-    BLOCK_END = "block_end"
+    BLOCK_END = "block_end"  # of the block around the cursor, or of a third paragraph
     MAX_TOKENS = "max_tokens"
     TIME_BOX = "time_box"
     CONTEXT_FULL = "context_full"
     SYNTAX = "syntax"  # no candidate keeps the file's syntax whole
-    LOOP = "loop"  # the same tokens over and over
+    LOOP = "loop"  # the same tokens over and over, or the same line
     CANCELLED = "cancelled"
 
     @property

@@ -1,6 +1,7 @@
-"""Raw model text to what may be shown: trimmed, not repeating its surroundings, in the file's own line ends.
+"""Raw model text to what may be shown: trimmed, not repeating what stands in its line, in the file's own line ends.
 
-Pure; each way to drop a completion is a RejectReason.
+Where it ends was decided, and its syntax judged, before: no line is dropped here. Pure; each way to drop a completion
+is a RejectReason.
 """
 
 from __future__ import annotations
@@ -13,7 +14,6 @@ from fimble.engine.indentation import fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
 from fimble.syntax.closers import closed_again, is_only_closers
 
-_MIN_LINES_OF_A_LOOP = 3
 _NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
 
@@ -39,10 +39,6 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     if not text.strip():
         return RejectReason.BLANK
     text = _without_doubled_start(fit_indentation(text, prefix, suffix), prefix)
-    text = _cut_loops(text)
-    text = _drop_suffix_lines(text, suffix)
-    if not text.strip():
-        return RejectReason.REPEATS_SUFFIX
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
     shaped = _fit_rest_of_line(text, prefix.rpartition("\n")[2], suffix)
@@ -84,41 +80,6 @@ def _without_doubled_start(text: str, prefix: str) -> str:
     is_finished = line_above.rstrip().endswith((";", "}", ")"))
     stands_at_cursor = line_above[: len(line_above) - len(line_above.lstrip())] == line_head
     return body if line_head and begun == line_head and is_finished and stands_at_cursor else text
-
-
-def _cut_loops(text: str) -> str:
-    """Where the model wrote the same line over and over, indentation and all, leave it once.
-
-    What follows stays: it may close what stands before. The first line may have its indentation left of the cursor.
-    """
-    lines = text.split("\n")
-    keys = [line.rstrip() for line in lines]
-    if len(keys) > 1 and keys[0].strip() == keys[1].strip():
-        keys[0] = keys[1]
-    kept: list[str] = []
-    for key, group in itertools.groupby(zip(keys, lines, strict=True), key=lambda pair: pair[0]):
-        same = [line for _, line in group]
-        is_loop = len(same) >= _MIN_LINES_OF_A_LOOP and len(key.strip()) >= MIN_LINE_CHARS
-        kept += same[:1] if is_loop else same
-    return "\n".join(kept)
-
-
-def _drop_suffix_lines(text: str, suffix: str) -> str:
-    """Drop trailing lines that are the lines which follow the cursor's line anyway, indentation and all."""
-    rest_of_line, _, below = suffix.partition("\n")
-    following = [line.rstrip() for line in below.splitlines() if line.strip()]
-    lines = text.split("\n")
-    if not following or len(lines) < 2:
-        return text
-    for n_repeated in range(min(len(lines) - 1, len(following)), 0, -1):
-        tail = [line.rstrip() for line in lines[-n_repeated:]]
-        if (
-            tail == following[:n_repeated]
-            and max(len(line.strip()) for line in tail) >= MIN_LINE_CHARS
-            and not rest_of_line.strip()
-        ):
-            return "\n".join(lines[:-n_repeated]).rstrip()
-    return text
 
 
 def _repeats_line_above(text: str, prefix: str, suffix: str) -> bool:

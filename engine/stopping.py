@@ -30,6 +30,7 @@ def stop_rules(
         rest_of_line=_telling_rest_of_line(suffix),
         min_indent=_block_indent(prefix, suffix),
         neighbours=neighbours(prefix, suffix),
+        indent=indent_columns(prefix.rpartition("\n")[2]),
         time_box_ms=options.invoked_time_box_ms if trigger is Trigger.INVOKED else options.time_box_ms,
     )
 

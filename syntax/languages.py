@@ -54,7 +54,8 @@ class Language:
     `ids` are LSP language ids, the first being our own name for it; `aliases` are what editors other than VS Code
     and data sets call it. `hard_keywords` are reserved words that tree-sitter's keyword extraction would let through
     as identifiers; `unnamed_tokens` are tokens whose text the grammar's tables do not hold; `word_blocks` are words
-    that open a block, with the word that closes it. `qualified` says that the truncation test found no false rejects
+    that open a block, with the word that closes it; `head_kinds` are the grammar's kinds of what a file
+    begins with and may not have below anything else. `qualified` says that the truncation test found no false rejects
     (tests/syntax/test_qualified.py), so the left constraint may be used; the
     others get the stop rule only.
     """
@@ -74,6 +75,7 @@ class Language:
     has_heredocs: bool = False
     has_percent_literals: bool = False
     word_blocks: tuple[tuple[str, str], ...] = ()
+    head_kinds: frozenset[str] = frozenset()
     hard_keywords: frozenset[bytes] = frozenset()
 
     @property
@@ -219,6 +221,7 @@ _LANGUAGES: tuple[Language, ...] = (
         grammar=GrammarSource("tree_sitter_java", respelled=((b"case null, default", b"case null, def.ult"),)),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""')),
+        head_kinds=frozenset({"package_declaration", "import_declaration"}),
         hard_keywords=_words(
             "abstract assert boolean break byte case catch char class continue default do double else extends final"
             " finally float for if implements import instanceof int interface long new package private protected"
@@ -236,6 +239,7 @@ _LANGUAGES: tuple[Language, ...] = (
         grammar=GrammarSource("tree_sitter_go"),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', "`")),
+        head_kinds=frozenset({"package_clause", "import_declaration"}),
         hard_keywords=_words(
             "break case chan const continue default defer else fallthrough for func go goto if import interface map"
             " package range return select struct switch type var"
@@ -297,6 +301,7 @@ _LANGUAGES: tuple[Language, ...] = (
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""', '" }"')),
         # Not the names of types: in a list of type arguments they are read as names until it is closed.
+        head_kinds=frozenset({"extern_alias_directive", "using_directive"}),
         hard_keywords=_words(
             "abstract as base break case catch class const continue default delegate do else enum event explicit extern"
             " finally fixed for foreach goto if implicit in interface internal is lock namespace new operator out"

@@ -1,4 +1,4 @@
-"""What tree-sitter lets stand in Python and Python does not: `a += b += c`, and backquotes as quotes.
+"""What tree-sitter lets stand and the language does not: Python's `a += b += c`, backquotes as quotes, late imports.
 
 A code fence (three backquotes) that a model ends its code with is then the beginning of a string.
 """
@@ -28,6 +28,24 @@ def has_backquoted_string(tree: SyntaxTree, start: int, end: int) -> bool:
             return True
         at = tree.text.find(b"`", at + 1, end)
     return False
+
+
+def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], start: int, end: int) -> bool:
+    """Whether something that begins between `start` and `end` stands above what only a file's head may hold."""
+    cursor = root.walk()  # `first_child_for_byte` crashes behind the last child (tree-sitter 0.26.1)
+    has_code = False
+    is_at_child = cursor.goto_first_child_for_byte(start) is not None
+    while is_at_child and (child := cursor.node) is not None:
+        if not _means_nothing(child):
+            if child.start_byte >= end:
+                return has_code and child.type in head_kinds
+            has_code |= child.start_byte >= start and child.type not in head_kinds
+        is_at_child = cursor.goto_next_sibling()
+    return False
+
+
+def _means_nothing(node: tree_sitter.Node) -> bool:
+    return node.is_extra or not node.is_named or node.type.startswith("preproc")
 
 
 def _is_in_chain(node: tree_sitter.Node | None) -> bool:

@@ -19,7 +19,7 @@ from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
-from fimble.syntax.lenient import has_backquoted_string, has_chained_assignment
+from fimble.syntax.lenient import has_backquoted_string, has_chained_assignment, puts_code_above_imports
 from fimble.syntax.openers import (
     BRACKET_OPENERS,
     CLOSERS,
@@ -327,6 +327,9 @@ class StopJudge:
         end = start + len(completion)
         # One byte more: a keyword that touches the completion's end is finished, unless the suffix goes on with it.
         if misplaced_keyword(self._language, whole.root, whole.text, start, min(end + 1, len(whole.text))):
+            return True
+        head_kinds = self._language.head_kinds
+        if head_kinds and puts_code_above_imports(whole.root, head_kinds, start, end):
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False

@@ -11,14 +11,13 @@ import re
 from collections.abc import Sequence
 
 from fimble.backend.decode.guard import SyntaxGuard
+from fimble.backend.decode.paragraphs import MIN_LINE_CHARS
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, closers_of, is_only_closers
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
-# A line shorter than this stands in many places.
-_MIN_LINE_CHARS = 5
 # A line up to what it calls, or may call.
 _CALLED = re.compile(r"[^()\[\]{};]*\w")
 _ELSE = re.compile(r"\}?\s*else\b")
@@ -99,8 +98,8 @@ class Ending:
         return reason
 
     def _drop_fragment(self) -> int:
-        """Of several lines that were cut off forget the last, which has no end; returns its length."""
-        whole_lines = self._text.rpartition("\n")[0]
+        """Of several lines that were cut off forget the last, which has no end, or paragraph; returns its length."""
+        whole_lines = self._text[: self._watch.n_chars_of_cut()]
         if self._rules.line_mode is LineMode.SINGLE or not whole_lines.strip():
             return 0
         n_dropped = len(self._text) - len(whole_lines)
@@ -257,7 +256,7 @@ class Ending:
         fewest = 1 if len(written) > 1 and _ELSE.match(written[-2]) else 2
         n_most = min(len(written), len(guard.lines_below))
         return any(
-            written[-n_lines:] == guard.lines_below[:n_lines] and max(map(len, written[-n_lines:])) >= _MIN_LINE_CHARS
+            written[-n_lines:] == guard.lines_below[:n_lines] and max(map(len, written[-n_lines:])) >= MIN_LINE_CHARS
             for n_lines in range(fewest, n_most + 1)
         )
 
@@ -386,5 +385,5 @@ class Ending:
 
 def _stand_below(guard: SyntaxGuard, lines: list[str]) -> bool:
     stripped = tuple(line.strip() for line in lines)
-    is_telling = max(map(len, stripped)) >= _MIN_LINE_CHARS
+    is_telling = max(map(len, stripped)) >= MIN_LINE_CHARS
     return is_telling and (stripped == guard.lines_below[: len(lines)] or tuple(lines) in guard.runs_below)

@@ -50,15 +50,18 @@ class SyntaxGuard:
     @cached_property
     def lines_below(self) -> tuple[str, ...]:
         """The next lines below the cursor's that are not blank, without their indentation."""
-        text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
-        return tuple(line.strip() for line in text.splitlines() if line.strip())
+        return tuple(line.strip() for line in self._below)
 
     @cached_property
     def runs_below(self) -> frozenset[tuple[str, ...]]:
         """Every three in a row of the next 20 lines below that are not blank, with their indentation."""
-        text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
-        lines = [line.rstrip() for line in text.splitlines() if line.strip()][:_N_LINES_BELOW]
+        lines = [line.rstrip() for line in self._below[:_N_LINES_BELOW]]
         return frozenset(zip(lines, lines[1:], lines[2:], strict=False))
+
+    @cached_property
+    def _below(self) -> list[str]:
+        text = self._ends.judge.hole.below[:_BELOW_BYTES].decode("utf-8", "replace")
+        return [line for line in text.splitlines() if line.strip()]
 
     @cached_property
     def closing_line(self) -> str | None:

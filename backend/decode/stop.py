@@ -1,10 +1,11 @@
-"""When to stop writing: line end, block end, what stands after the cursor. Text in, verdict out."""
+"""When to stop writing: line end, block end, what stands after the cursor, too much. Text in, verdict out."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from fimble.backend.decode.paragraphs import Paragraphs, before_same_lines
 from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.indent import indent_columns
 
@@ -37,6 +38,7 @@ class StopWatch:
         self._n_lines_done = 0
         self._line_is_judged = False
         self._min_indent = rules.min_indent
+        self._paragraphs = Paragraphs(rules.indent, has_code=rules.neighbours is None)
         # Lengths of the text before what may be the rest of the cursor's line: not confirmed yet; the first refuted.
         self._unconfirmed: int | None = None
         self._unconfirmed_columns = 0
@@ -55,7 +57,7 @@ class StopWatch:
             self._text += line
             kept += line
             self._look_for_block()
-            if reason := self._leaves_block() or self._reaches_suffix():
+            if reason := self._leaves_block() or self._reaches_suffix() or self._repeats_itself():
                 return Verdict(kept, reason)
             # A completion may begin with line ends (the cursor stands behind a finished line); the line after counts.
             if self._rules.line_mode is LineMode.SINGLE and self._text.strip():
@@ -67,9 +69,16 @@ class StopWatch:
             self._line_is_judged = False
         return Verdict(kept, None)
 
+    def n_chars_of_cut(self) -> int:
+        """How much of several lines stays when they are cut off: whole lines, and no third paragraph."""
+        n_of_paragraphs = self._paragraphs.n_chars_of_cut()
+        return max(0, self._line_start - 1) if n_of_paragraphs is None else n_of_paragraphs
+
     def close(self, reason: StopReason) -> StopReason:
         """The stream ends for `reason`, mostly in the middle of a line; returns the reason to report."""
         left = self._before_rest_of_line()
+        if left is None and self._stands_below():
+            left = self._line_start - 1
         is_own_end = reason is StopReason.END_OF_MIDDLE
         # The model's own end refutes: it went on to another line and ended there.
         if left is None and not (is_own_end and self._text[self._line_start :].strip()):
@@ -84,7 +93,7 @@ class StopWatch:
         It does if it is the suffix's next line. Ending with what stands right of the cursor shows as much only where no
         further line is wanted: else the line after it must agree, as the same words may end several lines.
         """
-        rules, line = self._rules, self._text[self._line_start :].rstrip()
+        rules, line = self._rules, self._line
         if not line.strip():
             return None
         if self._unconfirmed is not None:
@@ -96,13 +105,21 @@ class StopWatch:
             if rules.line_mode is LineMode.SINGLE:
                 return self._cut_to(left)
             self._unconfirmed, self._unconfirmed_columns = left, indent_columns(line)
-        elif self._n_lines_done and self._is_stop_line(line) and self._may_end_at(self._line_start - 1):
+        elif self._stands_below():
             return self._cut_to(self._line_start - 1)
         return None
 
+    def _stands_below(self) -> bool:
+        """Whether the line is the suffix's next one, and the middle may end before it."""
+        return bool(self._n_lines_done) and self._is_stop_line(self._line) and self._may_end_at(self._line_start - 1)
+
+    @property
+    def _line(self) -> str:
+        return self._text[self._line_start :].rstrip()
+
     def _before_rest_of_line(self) -> int | None:
         """Where the rest of the cursor's line begins at the end of the written line, if the middle may end there."""
-        rest, line = self._rules.rest_of_line, self._text[self._line_start :].rstrip()
+        rest, line = self._rules.rest_of_line, self._line
         left = self._line_start + len(line) - len(rest)
         return left if rest and line.endswith(rest) and self._may_end_at(left) else None
 
@@ -138,7 +155,18 @@ class StopWatch:
         if indent_columns(line) < self._min_indent and self._may_end_at(left):
             self._cut_to(left)
             return StopReason.BLOCK_END
+        too_much = self._paragraphs.begin_line(self._text, self._line_start)
+        if too_much is not None and not self._rules.rest_of_line and self._may_end_at(too_much):
+            self._cut_to(too_much)
+            return StopReason.BLOCK_END
         return None
+
+    def _repeats_itself(self) -> StopReason | None:
+        left = before_same_lines(self._text)
+        if left is None or not self._may_end_at(left):
+            return None
+        self._cut_to(left)
+        return StopReason.LOOP
 
     def _may_end_at(self, length: int) -> bool:
         return self._may_end is None or self._may_end(self._text[:length])

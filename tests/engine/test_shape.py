@@ -20,8 +20,6 @@ from fimble.engine.shape import Shaped, shape
         ("x = [$0];\n", "1, 2];", "1, 2"),
         ("if $0:\n    pass\n", "x > 1:", "x > 1"),
         ("$0 = compute(value)\n", "total = compute(value)", "total"),
-        ("def f():\n$0\n    return total\n", "    total = 1\n    return total", "    total = 1"),
-        ("$0\n", "value = 1\nvalue = 1\nvalue = 1\nvalue = 1", "value = 1"),
         ("a\r\nb = $0\r\n", "1\n2", "1\r\n2"),
         ("return $0", "\u00e9\U0001f600", "\u00e9\U0001f600"),
     ],
@@ -46,20 +44,3 @@ def test_shapes(source: str, raw: str, expected: str) -> None:
 def test_drops(source: str, raw: str, reason: RejectReason) -> None:
     prefix, suffix = source.split("$0")
     assert shape(raw, prefix, suffix) is reason
-
-
-@pytest.mark.parametrize(
-    ("raw", "shown"),
-    [
-        # What follows the same lines closes what stands before them.
-        ("void f() {\n    check(a);\n    check(a);\n    check(a);\n}", "void f() {\n    check(a);\n}"),
-        ("    check(a);\n" * 5, "    check(a);"),
-        ("check(a);\n    check(a);\n    check(a);\n    b();", "check(a);\n    b();"),
-        # Closing tags of several elements are no loop.
-        ("<p>a\n    </div>\n  </div>\n</div>", "<p>a\n    </div>\n  </div>\n</div>"),
-    ],
-)
-def test_the_same_line_over_and_over_is_left_once(raw: str, shown: str) -> None:
-    shaped = shape(raw, "", "")
-    assert isinstance(shaped, Shaped)
-    assert shaped.text == shown

@@ -326,6 +326,20 @@ def test_where_a_completion_may_end(text: str, verdicts: dict[str, str]) -> None
     assert {middle: ends.verdict(middle.encode()).value for middle in verdicts} == verdicts
 
 
+@pytest.mark.parametrize(
+    ("language", "text", "wrong", "right"),
+    [
+        ("java", "package a;\n$0\n\n// B.\nimport c.D;\n\nclass E {}\n", "class B {}", "import b.B;"),
+        ("java", "package a;\nimport c.D;\n$0\n\nclass E {}\n", "import f", "class B {}"),
+        ("go", 'package a\n\n$0\n\nimport "b"\n\nfunc f() {}\n', "func g() {}", 'import "c"'),
+        ("csharp", "$0\n#region B\nusing B;\nclass E {}\n", "class C {}", "using C;"),
+    ],
+)
+def test_nothing_stands_above_imports(language: str, text: str, wrong: str, right: str) -> None:
+    assert ends_of(language, text).verdict(wrong.encode()) is StopVerdict.NO
+    assert ends_of(language, text).verdict(right.encode()) is StopVerdict.CLEAN
+
+
 def test_which_verdicts_allow_a_stop() -> None:
     allowing = {verdict for verdict in StopVerdict if verdict.allows_stop}
     assert allowing == {StopVerdict.CLEAN, StopVerdict.STRONG, StopVerdict.UNKNOWN}

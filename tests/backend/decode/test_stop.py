@@ -56,6 +56,35 @@ SINGLE = StopRules(64, LineMode.SINGLE)
             "if y:\n        return x\n    x = 2",
             StopReason.SUFFIX_REACHED,
         ),
+        # Written without a line end, it is the suffix's next line all the same.
+        (
+            StopRules(64, LineMode.MULTI, stop_line="    return x"),
+            "x = 1\n    return x",
+            "x = 1",
+            StopReason.SUFFIX_REACHED,
+        ),
+        # The same line for the third time, indentation and all; the first may have its own left of the cursor.
+        (StopRules(64, LineMode.MULTI), "check(a)\n  check(a)\n  check(a)\n  b()\n", "check(a)", StopReason.LOOP),
+        (StopRules(64, LineMode.MULTI), "b()\ncheck(a)\ncheck(a)\ncheck(a)\n", "b()\ncheck(a)", StopReason.LOOP),
+        # Closing tags of several elements are no loop, nor are closing brackets.
+        (StopRules(64, LineMode.MULTI), "    </div>\n  </div>\n</div>\n", "    </div>\n  </div>\n</div>\n", None),
+        (StopRules(64, LineMode.MULTI), "end\nend\nend\n", "end\nend\nend\n", None),
+        # A fourth paragraph is too much; a line deeper than the first begins none.
+        (StopRules(64, LineMode.MULTI), "a\n\nb\n\n\nc\n  \nd\n", "a\n\nb\n\n\nc", StopReason.BLOCK_END),
+        (StopRules(64, LineMode.MULTI), "a:\n\n  b\n\n  c\n\n  d\n\ne\n", "a:\n\n  b\n\n  c\n\n  d\n\ne\n", None),
+        (
+            StopRules(64, LineMode.MULTI, indent=4, neighbours=()),
+            "a\n\n    b\n\n    c\n\n    d\n",
+            "a\n\n    b\n\n    c",
+            StopReason.BLOCK_END,
+        ),
+        # A blank behind code is no indentation.
+        (
+            StopRules(64, LineMode.MULTI, indent=4),
+            " + a\n\n    b\n\n    c\n\n    d\n",
+            " + a\n\n    b\n\n    c",
+            StopReason.BLOCK_END,
+        ),
         # What stands right of the cursor: one line is wanted, or the stream ends with it, or the line after it agrees.
         (StopRules(64, LineMode.SINGLE, rest_of_line=" = f(x)"), "a = f(x)\nb", "a", StopReason.SUFFIX_REACHED),
         (StopRules(64, LineMode.MULTI, rest_of_line=" = f(x)"), "a = f(x)", "a", StopReason.SUFFIX_REACHED),
@@ -107,3 +136,26 @@ def test_cut_off_later_the_first_line_that_led_into_the_rest_is_where_it_ends() 
         StopReason.SUFFIX_REACHED,
         len("return x\nother()\nmo"),
     )
+
+
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
+@pytest.mark.parametrize("text", ["f(\n1234,\n1234,\n1234,\n1234,\n)\n", "f(\na,\n\nb,\n\nc,\n\nd,\n\ne)\n"])
+def test_too_much_goes_on_to_where_it_may_end(text: str, n_chars: int) -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI), lambda text: text.count("(") == text.count(")"))
+    verdicts = [watch.push(text[start : start + n_chars]) for start in range(0, len(text), n_chars)]
+    assert "".join(verdict.text for verdict in verdicts) == text
+    assert not any(verdict.reason for verdict in verdicts)
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("a = 1\nb = 2\nc =", "a = 1\nb = 2"),
+        ("a = 1\n\nb = 2\nb =", "a = 1\n\nb = 2"),
+        ("a = 1\n\nb = 2\n\nc = 3\nd =", "a = 1\n\nb = 2"),
+    ],
+)
+def test_cut_off_whole_lines_stay_and_of_three_paragraphs_two(text: str, kept: str) -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI))
+    watch.push(text)
+    assert text[: watch.n_chars_of_cut()] == kept
