@@ -221,7 +221,7 @@ class StopReason(StrEnum):
     END_OF_MIDDLE = "end_of_middle"  # the model's own end marker
     LINE_END = "line_end"
     SUFFIX_REACHED = "suffix_reached"
-    BLOCK_END = "block_end"  # of the block around the cursor, or of a third paragraph
+    BLOCK_END = "block_end"  # of the block around the cursor, or too many paragraphs
     MAX_TOKENS = "max_tokens"
     TIME_BOX = "time_box"
     CONTEXT_FULL = "context_full"

@@ -1,14 +1,13 @@
-"""What is too much of several lines: a third paragraph's end, and the same line for the third time in a row."""
+"""What is too much of several lines: a fifth paragraph, and the same line for the third time in a row."""
 
 from __future__ import annotations
 
 from fimble.syntax.indent import indent_columns
 
-# A small model that has not found the end by then writes what nobody asked for. Of 2,206 true middles of several lines
-# 11 go on behind their third paragraph, and 31 behind their second (docs/LOG.md, 2026-11-30).
-_N_PARAGRAPHS = 3
-# Of a completion that is cut off, so many stay: the third is unfinished.
-_N_KEPT_OF_CUT = 2
+# A small model that has not found the end by then writes what nobody asked for, and mostly has for long: two paragraphs
+# stay, as of a completion that is cut off (docs/LOG.md, 2026-11-30).
+_N_PARAGRAPHS = 4
+_N_KEPT = 2
 _N_SAME_LINES = 3
 # A line shorter than this (a bracket, an `end`) stands in many places, and may well stand under itself.
 MIN_LINE_CHARS = 5
@@ -24,16 +23,18 @@ class Paragraphs:
         self._first_columns: int | None = None
         self._ends: list[int] = []
 
-    def begin_line(self, text: str, line_start: int) -> int | None:
-        """The line from `line_start` has begun to say something. Where `text` has to end if it has gone too far."""
+    def begin_line(self, text: str, line_start: int) -> list[int]:
+        """The line from `line_start` has begun to say something. If it is too much: where `text` has to end, the best
+        place first.
+        """
         if self._first_columns is None:
             self._first_columns = self._columns_of_first(text)
         above = text[:line_start].rstrip()
         is_below_a_blank_line = text.count("\n", len(above), line_start) > 1
         if not above or not is_below_a_blank_line or indent_columns(text[line_start:]) != self._first_columns:
-            return None
+            return []
         self._ends.append(len(above))
-        return len(above) if len(self._ends) >= _N_PARAGRAPHS else None
+        return self._ends[_N_KEPT - 1 :] if len(self._ends) >= _N_PARAGRAPHS else []
 
     def _columns_of_first(self, text: str) -> int:
         blanks = text[: len(text) - len(text.lstrip())]
@@ -44,7 +45,7 @@ class Paragraphs:
 
     def n_chars_of_cut(self) -> int | None:
         """How much stays of a completion that was cut off behind its second paragraph; None of one that was not."""
-        return self._ends[_N_KEPT_OF_CUT - 1] if len(self._ends) >= _N_KEPT_OF_CUT else None
+        return self._ends[_N_KEPT - 1] if len(self._ends) >= _N_KEPT else None
 
 
 def before_same_lines(text: str) -> int | None:

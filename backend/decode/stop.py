@@ -155,9 +155,10 @@ class StopWatch:
         if indent_columns(line) < self._min_indent and self._may_end_at(left):
             self._cut_to(left)
             return StopReason.BLOCK_END
-        too_much = self._paragraphs.begin_line(self._text, self._line_start)
-        if too_much is not None and not self._rules.rest_of_line and self._may_end_at(too_much):
-            self._cut_to(too_much)
+        ends = self._paragraphs.begin_line(self._text, self._line_start)
+        left_over = None if self._rules.rest_of_line else next(filter(self._may_end_at, ends), None)
+        if left_over is not None:
+            self._cut_to(left_over)
             return StopReason.BLOCK_END
         return None
 

@@ -69,20 +69,20 @@ SINGLE = StopRules(64, LineMode.SINGLE)
         # Closing tags of several elements are no loop, nor are closing brackets.
         (StopRules(64, LineMode.MULTI), "    </div>\n  </div>\n</div>\n", "    </div>\n  </div>\n</div>\n", None),
         (StopRules(64, LineMode.MULTI), "end\nend\nend\n", "end\nend\nend\n", None),
-        # A fourth paragraph is too much; a line deeper than the first begins none.
-        (StopRules(64, LineMode.MULTI), "a\n\nb\n\n\nc\n  \nd\n", "a\n\nb\n\n\nc", StopReason.BLOCK_END),
-        (StopRules(64, LineMode.MULTI), "a:\n\n  b\n\n  c\n\n  d\n\ne\n", "a:\n\n  b\n\n  c\n\n  d\n\ne\n", None),
+        # Five paragraphs are too much, and two stay; a line deeper than the first begins none.
+        (StopRules(64, LineMode.MULTI), "a\n\n\nb\n\nc\n  \nd\n\ne\n", "a\n\n\nb", StopReason.BLOCK_END),
+        (StopRules(64, LineMode.MULTI), "a:\n\n  b\n\n  c\n\n  d\n\n  e\n", "a:\n\n  b\n\n  c\n\n  d\n\n  e\n", None),
         (
             StopRules(64, LineMode.MULTI, indent=4, neighbours=()),
-            "a\n\n    b\n\n    c\n\n    d\n",
-            "a\n\n    b\n\n    c",
+            "a\n\n    b\n\n    c\n\n    d\n\n    e\n",
+            "a\n\n    b",
             StopReason.BLOCK_END,
         ),
         # A blank behind code is no indentation.
         (
             StopRules(64, LineMode.MULTI, indent=4),
-            " + a\n\n    b\n\n    c\n\n    d\n",
-            " + a\n\n    b\n\n    c",
+            " + a\n\n    b\n\n    c\n\n    d\n\n    e\n",
+            " + a\n\n    b",
             StopReason.BLOCK_END,
         ),
         # What stands right of the cursor: one line is wanted, or the stream ends with it, or the line after it agrees.
@@ -139,12 +139,19 @@ def test_cut_off_later_the_first_line_that_led_into_the_rest_is_where_it_ends() 
 
 
 @pytest.mark.parametrize("n_chars", [1, 3, 100])
-@pytest.mark.parametrize("text", ["f(\n1234,\n1234,\n1234,\n1234,\n)\n", "f(\na,\n\nb,\n\nc,\n\nd,\n\ne)\n"])
+@pytest.mark.parametrize("text", ["f(\n1234,\n1234,\n1234,\n1234,\n)\n", "f(\na,\n\nb,\n\nc,\n\nd,\n\ne,\n\ng)\n"])
 def test_too_much_goes_on_to_where_it_may_end(text: str, n_chars: int) -> None:
     watch = StopWatch(StopRules(64, LineMode.MULTI), lambda text: text.count("(") == text.count(")"))
     verdicts = [watch.push(text[start : start + n_chars]) for start in range(0, len(text), n_chars)]
     assert "".join(verdict.text for verdict in verdicts) == text
     assert not any(verdict.reason for verdict in verdicts)
+
+
+def test_of_too_much_the_first_end_that_it_may_have_is_taken() -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI), lambda text: text.count("(") == text.count(")"))
+    text = "f(\n\nb,\n\nc)\n\nd\n\ne\n"
+    assert watch.push(text).reason is StopReason.BLOCK_END
+    assert text[: text.index("e") - watch.n_retract_chars + 1] == "f(\n\nb,\n\nc)"
 
 
 @pytest.mark.parametrize(
