@@ -83,6 +83,15 @@ def closers_of(head: str, text: str) -> str:
     return "" if is_open and is_open[-1] in _QUOTES else "".join(CLOSER_OF[opener] for opener in reversed(is_open))
 
 
+def closes_other(head: str, rest: str) -> bool:
+    """Whether the first of the closers `rest` is not that of the bracket which `head`, left of them, leaves open.
+
+    No editor put it there then: what is written between the two has to open it.
+    """
+    due, closer = closers_of(head, ""), rest.strip()[:1]
+    return closer in _PAIRS and bool(due) and due[0] != closer
+
+
 def before_unclosed(head: str, line: str) -> str:
     """`line`, which follows `head`, up to the first bracket that it opens and does not close; nothing without one."""
     is_open: list[str] = []

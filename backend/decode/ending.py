@@ -14,7 +14,14 @@ from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.paragraphs import MIN_LINE_CHARS
 from fimble.backend.decode.stop import StopWatch, Verdict
 from fimble.core.flow import LineMode, StopReason, StopRules
-from fimble.syntax.closers import CLOSER_OF, before_unclosed, closed_again, closers_of, is_only_closers
+from fimble.syntax.closers import (
+    CLOSER_OF,
+    before_unclosed,
+    closed_again,
+    closers_of,
+    closes_other,
+    is_only_closers,
+)
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
 _MAX_MORE_LINES = 3
@@ -163,7 +170,9 @@ class Ending:
         return Verdict(kept, None)
 
     def _stands_before_closers(self, guard: SyntaxGuard) -> bool:
-        return self._rules.line_mode is LineMode.SINGLE and is_only_closers(guard.rest_of_line)
+        """Whether closers are right of the cursor that the editor may have put there."""
+        is_before_closers = self._rules.line_mode is LineMode.SINGLE and is_only_closers(guard.rest_of_line)
+        return is_before_closers and not closes_other(guard.line_head, guard.rest_of_line)
 
     def _takes_closers_over(self, guard: SyntaxGuard) -> bool:
         """Whether the line has the closers right of the cursor itself, goes on behind them, and may stand for them."""
@@ -213,7 +222,9 @@ class Ending:
                     return StopReason.SYNTAX
         # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
         is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
-        if (reason is StopReason.END_OF_MIDDLE or not is_before_code) and guard.may_end_at_last(whole):
+        is_incomplete = is_before_code and reason is not StopReason.END_OF_MIDDLE
+        has_to_open = closes_other(guard.line_head, guard.rest_of_line)
+        if not is_incomplete and not has_to_open and guard.may_end_at_last(whole):
             return reason
         if self._n_more_lines and (head := self._before_unclosed(guard)):
             self.n_retract_chars = len(self._text) - len(head)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.syntax.closers import closed_again, is_only_closers
+from fimble.syntax.closers import closed_again, closes_other, is_only_closers
 
 
 @pytest.mark.parametrize(
@@ -38,3 +38,12 @@ def test_where_the_line_closes_them(source: str, line: str, before_and_closers: 
 @pytest.mark.parametrize(("rest", "is_only"), [(")", True), ("']);", True), ("", False), (";", False), (") {", False)])
 def test_what_only_closes(rest: str, is_only: bool) -> None:
     assert is_only_closers(rest) is is_only
+
+
+@pytest.mark.parametrize(
+    ("source", "is_other"),
+    [("[$0}", True), ("f(a[$0) ", True), ("f($0)", False), ("f([a$0])", False), ("a$0)", False), ("f('($0')", False)],
+)
+def test_what_closes_something_else_than_the_line_has_open(source: str, is_other: bool) -> None:
+    head, rest = source.split("$0")
+    assert closes_other(head, rest) is is_other

@@ -197,6 +197,9 @@ def test_cut_off_before_it_led_into_code_that_it_breaks_nothing_stays() -> None:
         ("go", "package p\n\nfunc f() {\n\t$0\n}\n", "if x {\n\t\treturn\n\t}\n\ty()\n", "if x {\n\t\treturn\n\t}"),
         ("java", "class A {\n  int f() {\n    $0\n  }\n}\n", "return g(1);\n  }\n", "return g(1);"),
         ("json", '{"a": $0}\n', "[1, 2]}\n", "[1, 2]"),
+        # What closes nothing that the line has open wants it opened.
+        ("csharp", "class A {\n  [$0}\n  int b;\n}\n", "F] void E() {\n    g();\n", "F] void E() {"),
+        ("csharp", "class A {\n  [$0}\n  int b;\n}\n", "F] void E() => g();\n", ""),
     ],
 )
 def test_other_languages(language: str, source: str, written: str, expected: str) -> None:
