@@ -18,6 +18,7 @@ from typing import Any
 import psutil
 
 from fimble.backend.host.quota import quota_cores
+from fimble.backend.host.yielding import Yielding
 
 # Shorter windows are noise: the kernel counts CPU time in ticks of 10 ms.
 _MIN_WINDOW_S = 0.15
@@ -105,6 +106,7 @@ class ThreadChooser:
         now_s: Callable[[], float] = time.monotonic,
         use: Callable[[], CpuUse] = read_use,
         n_others: Callable[[], int | None] = n_others_running,
+        n_yielding: Callable[[], float] | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """Begin with all cores, until the first window is over; `max_threads` where a quota allows fewer."""
@@ -113,6 +115,7 @@ class ThreadChooser:
         self._now_s = now_s
         self._use = use
         self._n_others = n_others
+        self._n_yielding = n_yielding or Yielding().n_cores
         self._sleep = sleep
         self._since_s = now_s()
         self._before = use()
@@ -125,7 +128,9 @@ class ThreadChooser:
         if window_s >= _MIN_WINDOW_S:
             use = self._use()
             others_s = (use.all_s - self._before.all_s) - (use.own_s - self._before.own_s)
-            n_busy = int(max(0.0, others_s / window_s) + 1.0 - _TOLERATED_SHARE)
+            n_busy = _whole_cores(others_s / window_s)
+            if n_busy:  # only then is it worth the look
+                n_busy = _whole_cores(others_s / window_s - self._n_yielding())
             n_free = self._n_cores - self._still_busy(n_busy)
             self._n_threads = max(1, min(self._max_threads, n_free))
             self._since_s, self._before = now_s, use
@@ -143,3 +148,7 @@ class ThreadChooser:
                 break
             n_busy = min(n_busy, n_others)
         return n_busy
+
+
+def _whole_cores(n_used: float) -> int:
+    return int(max(0.0, n_used) + 1.0 - _TOLERATED_SHARE)

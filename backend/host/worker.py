@@ -22,6 +22,7 @@ from fimble.backend.host import protocol
 from fimble.backend.host.inference import Inference, Job, StatePlace
 from fimble.backend.llama import kvdisk
 from fimble.core.flow import Token
+from fimble.core.priority import give_way
 
 _log = logging.getLogger("fimble.host")
 _MIB = 1024 * 1024
@@ -146,7 +147,7 @@ def main(argv: list[str] | None = None) -> None:
     arguments = parser.parse_args(argv)
     options: dict[str, Any] = json.loads(arguments.options)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    os.nice(options["niceness"])
+    give_way(options["niceness"])
     if options["memory_limit_mb"]:
         limit_bytes = int(options["memory_limit_mb"]) * _MIB
         resource.setrlimit(resource.RLIMIT_AS, (limit_bytes, limit_bytes))

@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 
 from fimble.context.index.refresh import refresh
 from fimble.context.index.store import IndexStore
+from fimble.core.priority import give_way
 
 _MAX_AGE_S = 60 * 24 * 3600  # an index that nobody refreshed for so long goes
 # Reading a file takes about 5 ms; after each batch the disk and the core are left to others for a moment.
@@ -69,11 +70,9 @@ def run(root: Path, index: Path) -> int:
 
 
 def _lower_priority() -> None:
-    process = psutil.Process()
-    with contextlib.suppress(psutil.Error, OSError, AttributeError):
-        process.nice(19)
+    give_way(19)
     with contextlib.suppress(psutil.Error, OSError, AttributeError, ValueError):
-        process.ionice(psutil.IOPRIO_CLASS_IDLE)
+        psutil.Process().ionice(psutil.IOPRIO_CLASS_IDLE)
 
 
 def _prune(index: Path) -> None:
