@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -26,5 +27,5 @@ def test_it_gives_way_and_its_session_only_where_it_leads_one(leads_a_session: b
     said = subprocess.run(
         [sys.executable, "-c", _SAY], capture_output=True, text=True, check=True, start_new_session=leads_a_session
     ).stdout.split()
-    assert said[0] == "5"
+    assert int(said[0]) == min(5, 19 - os.nice(0))
     assert said[1] == (said[2] if leads_a_session else own)

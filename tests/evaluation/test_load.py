@@ -32,7 +32,7 @@ def _children() -> set[int]:
 def test_work_of_processes_that_have_ended_counts() -> None:
     with counting_cpu() as cpu_s:
         subprocess.run([sys.executable, "-I", "-S", "-c", BURN], check=True)
-        assert cpu_s() > 0.3
+        assert cpu_s() > 0.25, "the kernel counts in ticks, the process more finely"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere nobody can adopt orphans")
@@ -41,7 +41,7 @@ def test_work_of_a_process_whose_parent_has_ended_counts() -> None:
     with counting_cpu() as cpu_s:
         # Its output ends when the one left behind does.
         subprocess.run([sys.executable, "-I", "-S", "-c", leaves_it], check=True, stdout=subprocess.PIPE)
-        assert cpu_s() > 0.3
+        assert cpu_s() > 0.25, "the kernel counts in ticks, the process more finely"
 
 
 def test_none_is_none() -> None:

@@ -6,19 +6,28 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.context.index.damage import damaged_pages
 
+from fimble.context.index import worker
 from fimble.context.index.refresh import refresh, refresh_files
 from fimble.context.index.store import IndexStore
 from fimble.context.index.worker import run, start_worker
 
 NAMES = ("a.py", "b.py", "pkg/c.py", "pkg/sub/d.go", "other/e.ts", ".gitignore")
 TEXTS = ("def f(): ...\n", "class A(B): ...\nx = 1\n", "package p\nfunc F() {}\n", "pkg/\n", "")
+
+
+@pytest.fixture(autouse=True)
+def _keeps_its_priority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What runs the indexing process's code in this one must not lower all that follows for good."""
+    monkeypatch.setattr(worker, "_lower_priority", lambda: None)
 
 
 def fresh(root: Path) -> list[tuple[object, ...]]:
@@ -141,6 +150,22 @@ def test_two_workers_do_not_meet(tmp_path: Path) -> None:
     with FileLock(f"{index}.lock"):
         assert start_worker(root, index).wait(timeout=60) == 2
     assert not index.exists()
+
+
+def test_the_process_gives_way(tmp_path: Path) -> None:
+    root = tmp_path / "w"
+    root.mkdir()
+    for number in range(1_000):
+        (root / f"m{number}.py").write_text("x = 1\n")
+    process = start_worker(root, tmp_path / "i.sqlite3")
+    try:
+        indexer = psutil.Process(process.pid)
+        while process.poll() is None and indexer.nice() < 19:  # pytest-timeout ends this where it never does
+            time.sleep(0.005)
+        assert process.poll() is None, "it ended before anybody could look"
+    finally:
+        process.kill()
+        process.wait()
 
 
 def test_a_worker_whose_parent_has_gone_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
