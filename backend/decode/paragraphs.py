@@ -25,7 +25,7 @@ class Paragraphs:
 
     def begin_line(self, text: str, line_start: int) -> list[int]:
         """The line from `line_start` has begun to say something. If it is too much: where `text` has to end, the best
-        place first.
+        place first. Each place is named once: who may not end there then may not end there later.
         """
         if self._first_columns is None:
             self._first_columns = self._columns_of_first(text)
@@ -34,7 +34,9 @@ class Paragraphs:
         if not above or not is_below_a_blank_line or indent_columns(text[line_start:]) != self._first_columns:
             return []
         self._ends.append(len(above))
-        return self._ends[_N_KEPT - 1 :] if len(self._ends) >= _N_PARAGRAPHS else []
+        if len(self._ends) == _N_PARAGRAPHS:
+            return self._ends[_N_KEPT - 1 :]
+        return self._ends[-1:] if len(self._ends) > _N_PARAGRAPHS else []
 
     def _columns_of_first(self, text: str) -> int:
         blanks = text[: len(text) - len(text.lstrip())]

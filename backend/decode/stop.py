@@ -155,8 +155,10 @@ class StopWatch:
         if indent_columns(line) < self._min_indent and self._may_end_at(left):
             self._cut_to(left)
             return StopReason.BLOCK_END
+        if self._rules.rest_of_line:
+            return None  # where several lines lead into code, their last says that they are through
         ends = self._paragraphs.begin_line(self._text, self._line_start)
-        left_over = None if self._rules.rest_of_line else next(filter(self._may_end_at, ends), None)
+        left_over = next(filter(self._may_end_at, ends), None)
         if left_over is not None:
             self._cut_to(left_over)
             return StopReason.BLOCK_END

@@ -1,7 +1,7 @@
 """Programs that give way to the model: what they use of the cores it can have at once. Linux only; else there are none.
 
-Our own indexing process is one (`core.priority`). Beside a program of niceness 10 in another session, of the usual
-niceness, two threads are slower than one (docs/LOG.md, 2026-11-30): so both have to say so.
+Our own indexing process is one (`core.priority`). Beside a program of niceness 19 whose session was of the usual
+niceness, two threads were slower than one (docs/LOG.md, 2026-11-30): so both have to say so.
 """
 
 from __future__ import annotations

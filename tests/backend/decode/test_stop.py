@@ -166,3 +166,10 @@ def test_cut_off_whole_lines_stay_and_of_three_paragraphs_two(text: str, kept: s
     watch = StopWatch(StopRules(64, LineMode.MULTI))
     watch.push(text)
     assert text[: watch.n_chars_of_cut()] == kept
+
+
+def test_what_has_to_lead_into_code_may_have_any_number_of_paragraphs() -> None:
+    watch = StopWatch(StopRules(64, LineMode.MULTI, rest_of_line="return x"))
+    text = "a\n\nb\n\nc\n\nd\n\ne\nf"
+    assert watch.push(text).reason is None
+    assert text[: watch.n_chars_of_cut()] == "a\n\nb\n\nc\n\nd\n\ne"

@@ -16,6 +16,13 @@ import pytest
 from fimble.backend.host import cores
 from fimble.backend.host.cores import CpuUse, ThreadChooser, n_others_running, read_use, usable_cores
 from fimble.backend.host.quota import quota_cores
+from fimble.backend.host.yielding import Yielding
+
+
+@pytest.fixture(autouse=True)
+def _nobody_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of the machine that runs the tests are none of these machines'."""
+    monkeypatch.setattr(Yielding, "n_cores", lambda self: 0.0)
 
 
 class Machine:

@@ -16,6 +16,12 @@ from fimble.backend.host.yielding import Yielding
 _TICKS = os.sysconf("SC_CLK_TCK")
 
 
+@pytest.fixture(autouse=True)
+def _of_usual_niceness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However niced the tests are run."""
+    monkeypatch.setattr(os, "getpriority", lambda which, who: 2)
+
+
 def write(proc: Path, pid: int, *, used_s: float, niceness: int, session: int | None, shared: bool = True) -> None:
     folder = proc / str(pid)
     folder.mkdir(parents=True, exist_ok=True)
@@ -64,6 +70,17 @@ def test_one_that_has_gone_is_forgotten_and_a_new_one_found(tmp_path: Path) -> N
     assert yielding.n_cores() == pytest.approx(0.25)
 
 
+def test_nobody_gives_way_to_who_gives_way_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "getpriority", lambda which, who: 10)
+    now_s = 10.0
+    yielding = Yielding(proc=tmp_path, now_s=lambda: now_s)
+    write(tmp_path, 7, used_s=3.0, niceness=19, session=19)
+    yielding.n_cores()
+    now_s = 11.0
+    write(tmp_path, 7, used_s=3.5, niceness=19, session=19)
+    assert yielding.n_cores() == 0.0
+
+
 @pytest.mark.parametrize(("n_yielding", "n_threads"), [(0.0, 1), (1.0, 2)])
 def test_threads_are_given_up_only_for_those_who_do_not(n_yielding: float, n_threads: int) -> None:
     at_s, use = 0.0, CpuUse(0.0, 0.0)
@@ -75,19 +92,20 @@ def test_threads_are_given_up_only_for_those_who_do_not(n_yielding: float, n_thr
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux")
-def test_a_real_one_is_found() -> None:
+def test_a_real_one_is_found(tmp_path: Path) -> None:
     say = "from fimble.core.priority import give_way\ngive_way(19)\nwhile True: pass"
     spinning = subprocess.Popen([sys.executable, "-c", say], start_new_session=True)
     try:
-        # Others that give way may run beside, and this one begins after a while.
+        # Of all processes only this one is to be seen: others may give way too.
+        (tmp_path / str(spinning.pid)).symlink_to(f"/proc/{spinning.pid}")
+        (tmp_path / "sys").symlink_to("/proc/sys")
         deadline_s, most = time.monotonic() + 20, 0.0
         now_s = 0.0
-        yielding = Yielding(now_s=lambda: now_s)
-        while most == 0.0 and time.monotonic() < deadline_s:
+        yielding = Yielding(proc=tmp_path, now_s=lambda: now_s)
+        while most == 0.0 and time.monotonic() < deadline_s:  # it begins after a while
             now_s += 3.0  # each look searches anew
             most = max(most, yielding.n_cores())
             time.sleep(0.1)
-        assert str(spinning.pid) in os.listdir("/proc")
         assert most > 0.0
     finally:
         spinning.kill()
