@@ -14,24 +14,33 @@ MIN_LINE_CHARS = 5
 
 
 class Paragraphs:
-    """Counts the paragraphs of one completion: a blank line, then a line as far to the left as the first one."""
+    """Counts the paragraphs of one completion: a blank line, then a line as far to the left as any before it.
+
+    The first line may stand deeper than what is written below it: counting begins anew with each line further left.
+    """
 
     def __init__(self, indent: int, *, has_code: bool) -> None:
         """Count paragraphs of a text whose line has `indent` columns of white space, and code or not, before it."""
         self._indent = indent
         self._has_code = has_code
-        self._first_columns: int | None = None
+        self._leftmost_columns: int | None = None
         self._ends: list[int] = []
 
     def begin_line(self, text: str, line_start: int) -> list[int]:
         """The line from `line_start` has begun to say something. If it is too much: where `text` has to end, the best
         place first. Each place is named once: who may not end there then may not end there later.
         """
-        if self._first_columns is None:
-            self._first_columns = self._columns_of_first(text)
+        if self._leftmost_columns is None:
+            self._leftmost_columns = self._columns_of_first(text)
         above = text[:line_start].rstrip()
+        columns = indent_columns(text[line_start:])
+        if not above or columns > self._leftmost_columns:
+            return []
+        if columns < self._leftmost_columns:
+            self._leftmost_columns, self._ends = columns, []
+            return []
         is_below_a_blank_line = text.count("\n", len(above), line_start) > 1
-        if not above or not is_below_a_blank_line or indent_columns(text[line_start:]) != self._first_columns:
+        if not is_below_a_blank_line:
             return []
         self._ends.append(len(above))
         if len(self._ends) == _N_PARAGRAPHS:

@@ -78,6 +78,13 @@ SINGLE = StopRules(64, LineMode.SINGLE)
             "a\n\n    b",
             StopReason.BLOCK_END,
         ),
+        # Those further to the left than the first line count from there on.
+        (
+            StopRules(64, LineMode.MULTI, indent=4, neighbours=()),
+            "a\n\nb\n\nc\n\nd\n\ne\n\nf\n",
+            "a\n\nb\n\nc",
+            StopReason.BLOCK_END,
+        ),
         # A blank behind code is no indentation.
         (
             StopRules(64, LineMode.MULTI, indent=4),
