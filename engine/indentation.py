@@ -1,4 +1,4 @@
-"""Tabs or spaces: a completion's lines are indented as the file's are."""
+"""Tabs or spaces, and how deep: a completion's lines are indented as the file's are, and begin where the cursor is."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Sequence
 _DEFAULT_WIDTH = 4
 # Lines this near to the cursor say what the file does.
 _MAX_CHARS_READ = 20_000
+_BLOCK_OPENERS = (":", "{", "(", "[", ">")
 
 
 def fit_indentation(text: str, prefix: str, suffix: str) -> str:
@@ -18,11 +19,7 @@ def fit_indentation(text: str, prefix: str, suffix: str) -> str:
     lines = text.split("\n")
     first_counts = not prefix.rpartition("\n")[2]
     own = [line for line in (lines if first_counts else lines[1:]) if line.strip() and line[0] in " \t"]
-    around = [
-        line
-        for line in (prefix[-_MAX_CHARS_READ:] + "\n" + suffix[:_MAX_CHARS_READ]).split("\n")
-        if line.strip() and line[0] in " \t"
-    ]
+    around = _indented_lines(prefix, suffix)
     n_tabbed = sum(line[0] == "\t" for line in around)
     if not own or not around or 0 < n_tabbed < len(around):
         return text
@@ -34,9 +31,52 @@ def fit_indentation(text: str, prefix: str, suffix: str) -> str:
     return "\n".join([*lines[:start], *(_indented(line, step, tabs=wants_tabs) for line in lines[start:])])
 
 
+def begin_at_cursor(text: str, prefix: str, suffix: str) -> str:
+    """`text` without blanks before its first line where the cursor is one level below the line that opens a block.
+
+    A model used to wider steps begins deeper; its further lines then go back level by level, as the first one does.
+    """
+    above, _, head = prefix.rpartition("\n")
+    blanks = _blanks(text)
+    opener = above.rstrip().rpartition("\n")[2]
+    outer = _blanks(opener)
+    wanted = len(head) - len(outer)
+    is_of_one_kind = len({*head, *blanks, *outer}) == 1
+    if head.strip() or not blanks or not is_of_one_kind or not opener.endswith(_BLOCK_OPENERS) or wanted <= 0:
+        return text
+    around = _indented_lines(prefix, suffix)
+    if head[0] == " " and around and wanted < _step(around):
+        return text  # the cursor is on its way to that depth
+    first, *further = text[len(blanks) :].split("\n")
+    if not first.strip():
+        return text
+    written = wanted + len(blanks)
+    inner = [line for line in further if line.strip() and len(_blanks(line)) >= len(head)]
+    if any(set(_blanks(line)) != set(head) for line in inner):
+        return text
+    if all(len(_blanks(line)) >= len(head) + len(blanks) for line in inner):
+        further = [_narrowed(line, len(outer), written, len(blanks)) if line in inner else line for line in further]
+    return "\n".join([first, *further])
+
+
+def _narrowed(line: str, n_outer: int, n_written: int, n_less: int) -> str:
+    n_levels = (len(_blanks(line)) - n_outer) // n_written
+    return line[n_levels * n_less :]
+
+
+def _blanks(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _indented_lines(prefix: str, suffix: str) -> list[str]:
+    """Lines near the cursor that begin with blanks; what stands right of it begins no line."""
+    near = prefix[-_MAX_CHARS_READ:] + "\n" + suffix[:_MAX_CHARS_READ].partition("\n")[2]
+    return [line for line in near.split("\n") if line.strip() and line[0] in " \t"]
+
+
 def _indented(line: str, step: int, *, tabs: bool) -> str:
-    body = line.lstrip(" \t")
-    blanks = line[: len(line) - len(body)]
+    blanks = _blanks(line)
+    body = line[len(blanks) :]
     if not tabs:
         return blanks.replace("\t", " " * step) + body
     n_tabs, n_spaces = divmod(len(blanks), step)

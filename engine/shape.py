@@ -10,7 +10,7 @@ import itertools
 from dataclasses import dataclass
 
 from fimble.core.flow import RejectReason
-from fimble.engine.indentation import fit_indentation
+from fimble.engine.indentation import begin_at_cursor, fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
 from fimble.syntax.closers import closed_again, is_only_closers
 
@@ -38,7 +38,8 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     text = text.rstrip()
     if not text.strip():
         return RejectReason.BLANK
-    text = _without_doubled_start(fit_indentation(text, prefix, suffix), prefix)
+    text = begin_at_cursor(fit_indentation(text, prefix, suffix), prefix, suffix)
+    text = _without_doubled_start(text, prefix)
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
     shaped = _fit_rest_of_line(text, prefix.rpartition("\n")[2], suffix)

@@ -83,6 +83,12 @@ def closers_of(head: str, text: str) -> str:
     return "" if is_open and is_open[-1] in _QUOTES else "".join(CLOSER_OF[opener] for opener in reversed(is_open))
 
 
+def is_balanced(line: str) -> bool:
+    """Whether `line` closes all that it opens, and nothing else."""
+    is_open: list[str] = []
+    return all(_follow(is_open, char) for char in _signs(line)) and not is_open
+
+
 def closes_other(head: str, rest: str) -> bool:
     """Whether the first of the closers `rest` is not that of the bracket which `head`, left of them, leaves open.
 

@@ -9,10 +9,10 @@ from fimble.syntax.stop import Hole, StopJudge, StopVerdict, error_nodes
 
 
 def n_syntax_errors(text: str, language: Language) -> int | None:
-    """Number of ERROR and MISSING nodes; None if there is no grammar for the language."""
+    """Number of ERROR and MISSING nodes, and 1 for what the parser left unread; None without a grammar."""
     grammar = grammar_for(language)
     tree = parse(grammar, _bytes(text), max_work_units=NO_LIMIT) if grammar else None
-    return len(error_nodes(tree.root)) if tree else None
+    return len(error_nodes(tree.root)) + (tree.unread_from is not None) if tree else None
 
 
 def completion_verdict(prefix: str, completion: str, suffix: str, language: Language) -> StopVerdict | None:

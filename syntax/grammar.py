@@ -19,6 +19,8 @@ _MAX_LOOSE_BYTES = 100_000  # all commas are looked at for every judged end: 0.6
 _HAS_WORD = re.compile(rb"\w")
 _HAS_SIGN = re.compile(rb"[^\w\s]")
 
+_MEANS_NOTHING = b" \t\r\n\f;"
+
 
 class Grammar:
     """One language's grammar and the tables that are derived from it. Shared between threads; parsers are not."""
@@ -35,6 +37,7 @@ class Grammar:
         self._end_padding = source.end_padding
         self._respelled = source.respelled
         self.has_loose_commas = source.has_loose_commas
+        self._stops_early = source.stops_early
         kinds = [
             self.ts_language.node_kind_for_id(kind_id)
             for kind_id in range(self.ts_language.node_kind_count)
@@ -63,6 +66,14 @@ class Grammar:
         if self.has_loose_commas and len(text) <= _MAX_LOOSE_BYTES:
             text = _LOOSE_COMMA.sub(b" ", text)
         return text
+
+    def unread_from(self, text: bytes, root: tree_sitter.Node) -> int | None:
+        """Where code begins that no node covers, to the end of the text; None if there is none."""
+        if not self._stops_early:
+            return None
+        last = root.child(root.child_count - 1) if root.child_count else None
+        read_to = last.end_byte if last is not None else 0
+        return read_to if text[read_to:].strip(_MEANS_NOTHING) else None
 
     def lookaheads(self, state: int) -> frozenset[bytes]:
         """Names of the terminals that a parse state has any action for.

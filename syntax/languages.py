@@ -29,7 +29,8 @@ class GrammarSource:
 
     `end_padding` is put after every text before it is parsed. `respelled` are spellings that the language has and the
     grammar has not, each with one of the same length that stands for it in what is parsed, wherever it occurs.
-    `has_loose_commas` says that the language, unlike the grammar, has commas before closing brackets.
+    `has_loose_commas` says that the language, unlike the grammar, has commas before closing brackets. `stops_early`
+    says that behind a sign which no token begins with the parser may drop the rest of the file, and call it whole.
     """
 
     module: str
@@ -37,6 +38,7 @@ class GrammarSource:
     end_padding: bytes = b""
     respelled: tuple[tuple[bytes, bytes], ...] = ()
     has_loose_commas: bool = False
+    stops_early: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -391,7 +393,7 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         # tree-sitter-kotlin 1.1.0 never returns from `var a = b/**/\n@`: its scanner looks for white space after `@`
         # without asking for the end of the text.
-        grammar=GrammarSource("tree_sitter_kotlin", end_padding=b"\n"),
+        grammar=GrammarSource("tree_sitter_kotlin", end_padding=b"\n", stops_early=True),
         qualified=True,
         closers=(_END_OF_COMMENT, _END_OF_NESTED_COMMENT, *_closers("'", '"', '"""', '" }"')),
         unnamed_tokens=(b"constructor", b"get", b"set", b"!in", b"!is"),

@@ -23,10 +23,14 @@ NO_LIMIT = 1 << 60
 
 @dataclass(frozen=True, slots=True)
 class SyntaxTree:
-    """A text and its tree. `tree` was parsed from exactly `text`."""
+    """A text and its tree. `tree` was parsed from exactly `text`.
+
+    `unread_from` is where the parser, without an error, stopped reading though code follows; None where it did not.
+    """
 
     text: bytes = field(repr=False)
     tree: tree_sitter.Tree
+    unread_from: int | None = None
 
     @property
     def root(self) -> tree_sitter.Node:
@@ -36,7 +40,7 @@ class SyntaxTree:
     @property
     def is_clean(self) -> bool:
         """Whether the parser found nothing wrong."""
-        return not self.tree.root_node.has_error
+        return not self.tree.root_node.has_error and self.unread_from is None
 
 
 def parse(
@@ -44,7 +48,7 @@ def parse(
 ) -> SyntaxTree | None:
     """Parse from nothing; None when that takes more than `max_work_units`, or `max_cpu_ms` of this thread's time."""
     tree = _bounded_parse(grammar, text, None, max_work_units, max_cpu_ms)
-    return SyntaxTree(text, tree) if tree else None
+    return SyntaxTree(text, tree, grammar.unread_from(text, tree.root_node)) if tree else None
 
 
 def edited(
@@ -61,7 +65,7 @@ def edited(
     text = old.text[:start] + replacement + old.text[old_end:]
     tree = shifted_tree(old, first_change(grammar, old.text, text, start), old_end, text)
     parsed = _bounded_parse(grammar, text, tree, max_work_units, max_cpu_ms)
-    return SyntaxTree(text, parsed) if parsed else None
+    return SyntaxTree(text, parsed, grammar.unread_from(text, parsed.root_node)) if parsed else None
 
 
 def shifted_tree(old: SyntaxTree, start: int, old_end: int, new_text: bytes) -> tree_sitter.Tree:

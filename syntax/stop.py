@@ -14,6 +14,7 @@ from functools import cached_property
 import tree_sitter
 
 from fimble.core.position import ByteOffset
+from fimble.syntax.closers import is_balanced
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
@@ -30,10 +31,13 @@ from fimble.syntax.openers import (
     stands_above_a_block,
 )
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
+from fimble.syntax.unclosed import closers_at_end
 
 # Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
 _MAX_LINE_BYTES = 1_000
 _A_NAME = b"x"
+# In place of a node's symbol, where text that was not read has none.
+_UNREAD = -1
 # So much of the suffix surely holds its first line of code, behind blank lines and comments.
 _FOLLOWING_BYTES = 4_000
 # Where a statement begins at the very left, no older error matters in most languages.
@@ -57,8 +61,9 @@ class StopVerdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ErrorKey:
-    """An ERROR or MISSING node. Places are offsets from the start, or from the end (negative, the end being -1).
+    """An ERROR or MISSING node, or what the parser left unread.
 
+    Places are offsets from the start, or from the end (negative, the end being -1).
     None stands for a place inside the completion.
     """
 
@@ -108,18 +113,20 @@ class Hole:
         return self.suffix[: self.line_tail]
 
 
-def error_keys(root: tree_sitter.Node, n_bytes: int, hole_start: int, hole_end: int) -> frozenset[ErrorKey]:
-    """Keys of all errors of a text of `n_bytes` whose completion stands from `hole_start` to `hole_end`."""
+def error_keys(tree: SyntaxTree, hole_start: int, hole_end: int) -> frozenset[ErrorKey]:
+    """Keys of all errors of a text whose completion stands from `hole_start` to `hole_end`."""
+    n_bytes = len(tree.text)
 
     def place(offset: int) -> int | None:
         if offset <= hole_start:
             return offset
         return offset - n_bytes - 1 if offset >= hole_end else None
 
-    return frozenset(
+    keys = frozenset(
         ErrorKey(place(node.start_byte), place(node.end_byte), node.is_missing, node.grammar_id)
-        for node in error_nodes(root)
+        for node in error_nodes(tree.root)
     )
+    return keys if tree.unread_from is None else keys | {ErrorKey(place(tree.unread_from), -1, False, _UNREAD)}
 
 
 def error_nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
@@ -162,6 +169,7 @@ class StopJudge:
         self._max_work_units = max_work_units
         self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
         self._nearby: tuple[StopJudge, ...] | None = None
+        self._once_closed: tuple[StopJudge, ...] | None = None
 
     @property
     def hole(self) -> Hole:
@@ -243,7 +251,7 @@ class StopJudge:
             return StopVerdict.NO
         if keys <= without_line:
             return StopVerdict.STRONG
-        if without_line and self._is_clean_nearby(completion):
+        if without_line and (self._is_clean_nearby(completion) or self._is_clean_once_closed(completion)):
             return StopVerdict.STRONG
         return StopVerdict.WEAK if keys <= without_line | with_hole else StopVerdict.NO
 
@@ -254,7 +262,7 @@ class StopJudge:
 
     def _keys(self, whole: SyntaxTree, completion: bytes) -> frozenset[ErrorKey]:
         at = len(self._hole.prefix)
-        return error_keys(whole.root, len(whole.text), at, at + len(completion))
+        return error_keys(whole, at, at + len(completion))
 
     @cached_property
     def _must_open_a_block(self) -> bool:
@@ -279,6 +287,34 @@ class StopJudge:
                 for hole in self._holes_nearby()
             )
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._nearby)
+
+    def _is_clean_once_closed(self, completion: bytes) -> bool:
+        """Whether brackets that the lines above leave open are all that is missing, and the cursor's line has its own.
+
+        What a parser then finds wrong moves with the end of the file. On a blank line the closer may be what is wanted.
+        """
+        hole = self._hole
+        line = (hole.head + completion + hole.tail).decode("utf-8", "replace")
+        if not hole.head.strip() or not is_balanced(line):
+            return False
+        if self._once_closed is None:
+            self._once_closed = tuple(
+                StopJudge(self._language, self._grammar, closed, max_work_units=self._max_work_units)
+                for other in (hole, *self._holes_nearby())
+                if (closed := self._closed(other)) is not None
+            )
+        return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._once_closed)
+
+    def _closed(self, hole: Hole) -> Hole | None:
+        """The hole with closers below that make the file whole without the cursor's line; None if no closers do."""
+        text = hole.above + hole.below
+        tree = parse(self._grammar, text, max_work_units=self._max_work_units)
+        closers = closers_at_end(self._language, tree.root) if tree else b""
+        if not closers:
+            return None
+        suffix = hole.suffix.rstrip() + b"\n" + closers + b"\n"
+        whole = parse(self._grammar, hole.above + suffix[hole.line_tail :], max_work_units=self._max_work_units)
+        return Hole.of(hole.prefix, suffix) if whole is not None and whole.is_clean else None
 
     def _holes_nearby(self) -> list[Hole]:
         """The hole among less: between two lines at the very left, and in a frame that leaves broken siblings out."""
@@ -310,8 +346,8 @@ class StopJudge:
             hole, cut = self._hole, len(self._hole.prefix)
             line = len(hole.above)
             self._baselines = (
-                error_keys(without_line.root, len(without_line.text), line, line),
-                error_keys(with_hole.root, len(with_hole.text), cut, cut),
+                error_keys(without_line, line, line),
+                error_keys(with_hole, cut, cut),
             )
         return self._baselines
 

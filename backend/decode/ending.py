@@ -32,6 +32,8 @@ _ELSE = re.compile(r"\}?\s*else\b")
 _MAX_LINES_BACK = 6
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
+_CLOSERS = frozenset(")]}\"'`")
+_SIGNS_AT_END = ",;)]} "
 # Token boundaries looked at, from the end back, for one where the completion may end; and ends of lines.
 _MAX_STEPS_BACK = 24
 _MAX_LINES_LEFT_OUT = 60
@@ -209,6 +211,8 @@ class Ending:
             return StopReason.SYNTAX
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
         shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
+        if self._n_more_lines:
+            shorter += self._before_signs_of_first_line()
         for length in shorter:
             if self._may_end(self._text[:length]):
                 self.n_retract_chars = len(self._text) - length
@@ -378,9 +382,17 @@ class Ending:
         token_ends = [at for at in reversed(self._boundaries) if at < length and self._text[:at].strip()]
         # Within a line any character may be the right end: a token often holds several closers.
         characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
+        closed = [at for at in range(length - 1, 0, -1) if self._text[at - 1] in _CLOSERS]
         if only_line_ends:
             return line_ends[:_MAX_LINES_LEFT_OUT]
-        return list(dict.fromkeys([*characters, *token_ends]))[:_MAX_STEPS_BACK]
+        return [*characters, *sorted({*token_ends, *closed} - {*characters}, reverse=True)][:_MAX_STEPS_BACK]
+
+    def _before_signs_of_first_line(self) -> list[int]:
+        """Ends of the first line without the signs that end it: a comma that nothing may follow, a closer too many."""
+        blanks = len(self._text) - len(self._text.lstrip())
+        line = self._text[blanks:].partition("\n")[0].rstrip()
+        n_signs = len(line) - len(line.rstrip(_SIGNS_AT_END))
+        return [blanks + len(line) - n for n in range(1, n_signs + 1) if n < len(line)]
 
     def _before_rests(self, length: int) -> list[int]:
         """Lengths at which the model itself went on with what stands right of the cursor, the first one first."""

@@ -2,6 +2,7 @@
 
 Where it is none (nothing, or a neighbour line again, be it at the end of several), writing branches at the token whose
 second choice was likeliest.
+Where it begins with a comment that stands for code (`# Your code here`), it is written anew from there.
 Where the code below uses a name that nothing defines and the answer does not either, it begins with the definition.
 Where there is none, or one line was asked for and several are written, and a closing line alone makes the whole file
 right, that is the answer.
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, LineMode, StopRules
 from fimble.syntax.needs import defines, needed_definition
+from fimble.syntax.placeholders import begins_with_placeholder
 
 _MAX_BRANCHES = 32
 _MAX_TIMES = 2
@@ -64,7 +66,7 @@ class Rethinking:
         """What to do instead of ending with `left`, which is what stays of the text of `steps`."""
         if self._neighbours is None or self._n_times == _MAX_TIMES or not steps:
             return None
-        anew = self._with_needed_name(left, steps)
+        anew = self._without_placeholder(left, steps) or self._with_needed_name(left, steps)
         if anew is None and (not left.strip() or (self._is_one_line and "\n" in left.strip())):
             anew = self._with_closer()
         if anew is None and (not left.strip() or left.strip() in self._neighbours or self._repeats_suffix(left)):
@@ -83,6 +85,10 @@ class Rethinking:
         is_led_up = self._is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
         return is_led_up or f"{below}\n".startswith(f"{written}\n")
 
+    def _without_placeholder(self, left: str, steps: Sequence[Step]) -> Anew | None:
+        is_one = self._hole is not None and begins_with_placeholder(self._hole.language_id, left)
+        return Anew(_first_with_text(steps)) if is_one else None
+
     def _with_closer(self) -> Anew | None:
         if self._guard is None or self._hole is None or self._has_tried_closer:
             return None
@@ -97,8 +103,8 @@ class Rethinking:
         if hole is None or self._has_asked_for_name:
             return None
         self._has_asked_for_name = True
-        n_kept = next((at for at, step in enumerate(steps) if step.text.strip()), None)
-        if n_kept is None:
+        n_kept = _first_with_text(steps)
+        if n_kept == len(steps):
             return None
         written = "".join(step.text for step in steps)
         indent = hole.prefix.rpartition("\n")[2] + written[: len(written) - len(written.lstrip())].rpartition("\n")[2]
@@ -108,6 +114,10 @@ class Rethinking:
         text = steps[n_kept].text
         blanks = text[: len(text) - len(text.lstrip())]
         return Anew(n_kept, tuple(blanks + start for start in need.starts))
+
+
+def _first_with_text(steps: Sequence[Step]) -> int:
+    return next((at for at, step in enumerate(steps) if step.text.strip()), len(steps))
 
 
 def _at_likeliest_branch(steps: Sequence[Step]) -> Anew | None:

@@ -94,6 +94,10 @@ def _split(text: str) -> tuple[str, str]:
         ("python", "def f():\n    a()\n    if $0b += 1\n    return b\n", "a: c()\n    print(a)", "no"),
         # A closer too many elsewhere asks nothing of this line.
         ("javascript", "function f() {\n  a();\n$0\n  b();\n}\n}\n", "  c();", "strong"),
+        # Behind a sign that no token begins with, tree-sitter's Kotlin drops the rest of the file and calls it whole.
+        ("kotlin", "fun f() {\n    $0\n}\n", "a()\n}`", "no"),
+        ("kotlin", "fun f() {\n    $0\n}\n", "a();\n    `b c`()", "clean"),
+        ("kotlin", "fun f() {\n    $0\n};\n", "a()", "clean"),
         ("json", '{"a": $0}\n', "[1, 2]", "clean"),
         ("json", '{"a": $0}\n', "[1, 2", "no"),
     ],
@@ -130,6 +134,7 @@ def test_n_syntax_errors() -> None:
     assert n_syntax_errors("x = 1\n", python) == 0
     assert n_syntax_errors("", python) == 0
     assert (n_syntax_errors("x = )\ny = 1\nz = ]\n", python) or 0) >= 2
+    assert n_syntax_errors("fun f() {\n}`\nfun g() {\n}\n", _language("kotlin")) == 1
 
 
 @pytest.mark.parametrize(

@@ -28,6 +28,12 @@ def write(source: str, written: str, mode: LineMode, n_chars: int, language: str
 
 
 @pytest.mark.parametrize("n_chars", [1, 3, 100])
+def test_a_comma_that_nothing_may_follow_goes_where_further_lines_do_not_help(n_chars: int) -> None:
+    written = '"1.0",\n  "b": "",\n  "c": "",\n  "d": "",\n'
+    assert write('{\n  "a": $0\n}\n', written, SINGLE, n_chars, "json") == ('"1.0"', StopReason.SYNTAX)
+
+
+@pytest.mark.parametrize("n_chars", [1, 3, 100])
 @pytest.mark.parametrize(
     ("source", "written", "expected", "reason"),
     [
@@ -49,6 +55,8 @@ def write(source: str, written: str, mode: LineMode, n_chars: int, language: str
         ("print(f($0))\n", "value))\nmore\n", "value", StopReason.SYNTAX),
         # And this one belongs to the answer.
         ("print($0)\n", "f(value)\nmore\n", "f(value)", StopReason.LINE_END),
+        # A closer within a token.
+        ("users[$0] = 1\n", "'Alice'] = 20\n", "'Alice'", StopReason.SYNTAX),
         # Nothing that could stay.
         ("x = ($0\ny = 1\n", ") )\n) ]\n( ]\n] ]\n", "", StopReason.SYNTAX),
     ],

@@ -48,6 +48,13 @@ def test_answers_stay(left: str) -> None:
     assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) is None
 
 
+def test_a_comment_in_place_of_code_is_written_anew_from_where_it_begins() -> None:
+    left = "    # Your code here\n    pass"
+    written = steps("    ", "#", " Your code here", "\n    pass", second=3)
+    assert rethinking("def f(x):\n$0\n", lines=LineMode.MULTI).instead_of(left, written) == Anew(1)
+    assert rethinking("def f(x):\n$0\n").instead_of("    # the square of x", written) is None
+
+
 def test_elsewhere_than_on_a_blank_line_everything_stays() -> None:
     assert rethinking(PLAIN, neighbours=None).instead_of("", WRITTEN) is None
     assert rethinking(PLAIN).instead_of("", []) is None

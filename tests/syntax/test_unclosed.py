@@ -1,0 +1,58 @@
+"""Lines in files that are still being written: what is open above them is not their fault."""
+
+from __future__ import annotations
+
+import pytest
+
+from fimble.syntax.errors import completion_verdict
+from fimble.syntax.languages import language_for
+from fimble.syntax.stop import StopVerdict
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "completion"),
+    [
+        ("javascript", "function f() {\n  const a = $0\n", "g(1);"),
+        ("javascript", "describe('a', () => {\n  it('b', () => {\n    expect(c).$0\n", "toBe(1);"),
+        ("typescript", "class A {\n  f(): void {\n    const a = $0\n", "b();"),
+        ("java", "class A {\n  void f() {\n    int a = $0\n", "b();"),
+        # Another method follows, another function.
+        ("java", "class A {\n  void f() {\n    int a = $0\n\n  void g() {\n  }\n}\n", "b();"),
+        ("go", "package a\n\nfunc f() {\n\ta := $0\n\nfunc g() {\n}\n", "b()"),
+        ("go", "package a\n\nfunc f() {\n\tg(func() {\n\t\ta := $0\n", "1"),
+        ("rust", "fn f() {\n    let a = $0\n", "b();"),
+        ("c", "int main(void) {\n  int a = $0\n", "b();"),
+        ("cpp", "int main() {\n  int a = $0\n", "b();"),
+        ("csharp", "class A\n{\n  void F()\n  {\n    var a = $0\n", "B();"),
+        ("kotlin", "fun main() {\n    val a = $0\n", "b()"),
+        ("php", "<?php\nfunction f() {\n    $a = $0\n", "b();"),
+        ("json", '{\n  "a": $0\n', "1"),
+        ("ruby", "class A\n  def f\n    a do |b|\n      c = $0\n", "1"),
+        ("shellscript", "f() {\n  for a in b; do\n    c=$0\n", "1"),
+    ],
+)
+def test_a_whole_line_may_end_in_a_block_that_nothing_closes_yet(language: str, text: str, completion: str) -> None:
+    assert _verdict(language, text, completion) is StopVerdict.STRONG
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "completion"),
+    [
+        # It opens one more, or leaves one open that it should close.
+        ("javascript", "function f() {\n  if ($0\n", "a) {"),
+        ("javascript", "it('b', () => {\n    a();\n  }$0\n", ";"),
+        # On a blank line the closer may be what is wanted.
+        ("javascript", "function f() {\n  a();\n$0\n", "  b();"),
+        # What is open is not all that is wrong.
+        ("javascript", "function f() {\n  a(;\n  const b = $0\n", "1 1;"),
+    ],
+)
+def test_other_lines_may_not(language: str, text: str, completion: str) -> None:
+    assert _verdict(language, text, completion) in (StopVerdict.NO, StopVerdict.WEAK)
+
+
+def _verdict(language: str, text: str, completion: str) -> StopVerdict | None:
+    known = language_for(language)
+    assert known is not None
+    prefix, suffix = text.split("$0")
+    return completion_verdict(prefix, completion, suffix, known)
