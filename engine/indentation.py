@@ -8,7 +8,6 @@ from collections.abc import Sequence
 _DEFAULT_WIDTH = 4
 # Lines this near to the cursor say what the file does.
 _MAX_CHARS_READ = 20_000
-_BLOCK_OPENERS = (":", "{", "(", "[", ">")
 
 
 def fit_indentation(text: str, prefix: str, suffix: str) -> str:
@@ -32,17 +31,18 @@ def fit_indentation(text: str, prefix: str, suffix: str) -> str:
 
 
 def begin_at_cursor(text: str, prefix: str, suffix: str) -> str:
-    """`text` without blanks before its first line where the cursor is one level below the line that opens a block.
+    """`text` without blanks before its first line where the cursor is a level deeper than the line above, in a block.
 
     A model used to wider steps begins deeper; its further lines then go back level by level, as the first one does.
     """
     above, _, head = prefix.rpartition("\n")
     blanks = _blanks(text)
-    opener = above.rstrip().rpartition("\n")[2]
-    outer = _blanks(opener)
+    line_above = above.rstrip().rpartition("\n")[2]
+    outer = _blanks(line_above)
     wanted = len(head) - len(outer)
     is_of_one_kind = len({*head, *blanks, *outer}) == 1
-    if head.strip() or not blanks or not is_of_one_kind or not opener.endswith(_BLOCK_OPENERS) or wanted <= 0:
+    is_aligned = line_above.endswith(",")  # with what stands somewhere in the lines above
+    if head.strip() or not blanks or not is_of_one_kind or wanted <= 0 or is_aligned:
         return text
     around = _indented_lines(prefix, suffix)
     if head[0] == " " and around and wanted < _step(around):
