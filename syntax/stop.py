@@ -289,13 +289,14 @@ class StopJudge:
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._nearby)
 
     def _is_clean_once_closed(self, completion: bytes) -> bool:
-        """Whether brackets that the lines above leave open are all that is missing, and the cursor's line has its own.
+        """Whether what the lines above leave open is all that is missing, and the cursor's line closes what it opens.
 
-        What a parser then finds wrong moves with the end of the file. On a blank line the closer may be what is wanted.
+        What a parser then finds wrong moves with the end of the file. On a blank line above others the closer may be
+        what is wanted.
         """
         hole = self._hole
         line = (hole.head + completion + hole.tail).decode("utf-8", "replace")
-        if not hole.head.strip() or not is_balanced(line):
+        if not (hole.head.strip() or not hole.below.strip()) or not is_balanced(line):
             return False
         if self._once_closed is None:
             self._once_closed = tuple(
@@ -306,15 +307,10 @@ class StopJudge:
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._once_closed)
 
     def _closed(self, hole: Hole) -> Hole | None:
-        """The hole with closers below that make the file whole without the cursor's line; None if no closers do."""
-        text = hole.above + hole.below
-        tree = parse(self._grammar, text, max_work_units=self._max_work_units)
-        closers = closers_at_end(self._language, tree.root) if tree else b""
-        if not closers:
-            return None
-        suffix = hole.suffix.rstrip() + b"\n" + closers + b"\n"
-        whole = parse(self._grammar, hole.above + suffix[hole.line_tail :], max_work_units=self._max_work_units)
-        return Hole.of(hole.prefix, suffix) if whole is not None and whole.is_clean else None
+        """The hole with closers below for what is open without the cursor's line; None if nothing is."""
+        tree = parse(self._grammar, hole.above + hole.below, max_work_units=self._max_work_units)
+        closers = closers_at_end(self._language, tree) if tree else b""
+        return Hole.of(hole.prefix, hole.suffix.rstrip() + b"\n" + closers + b"\n") if closers else None
 
     def _holes_nearby(self) -> list[Hole]:
         """The hole among less: between two lines at the very left, and in a frame that leaves broken siblings out."""

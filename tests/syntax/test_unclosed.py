@@ -27,6 +27,11 @@ from fimble.syntax.stop import StopVerdict
         ("kotlin", "fun main() {\n    val a = $0\n", "b()"),
         ("php", "<?php\nfunction f() {\n    $a = $0\n", "b();"),
         ("json", '{\n  "a": $0\n', "1"),
+        ("json", '{\n  "a": 1,\n  $0\n', '"b": 2'),
+        ("html", "<html>\n<body>\n<ul>\n  <li>a</li>\n  $0\n", "<li>b</li>"),
+        ("typescriptreact", "const A = () => {\n  return (\n    <div>\n      $0\n", "<p>a</p>"),
+        # A blank line with nothing below.
+        ("java", "class A {\n  void f() {\n    a();\n    $0\n", "b();"),
         ("ruby", "class A\n  def f\n    a do |b|\n      c = $0\n", "1"),
         ("shellscript", "f() {\n  for a in b; do\n    c=$0\n", "1"),
     ],
@@ -41,8 +46,6 @@ def test_a_whole_line_may_end_in_a_block_that_nothing_closes_yet(language: str, 
         # It opens one more, or leaves one open that it should close.
         ("javascript", "function f() {\n  if ($0\n", "a) {"),
         ("javascript", "it('b', () => {\n    a();\n  }$0\n", ";"),
-        # On a blank line the closer may be what is wanted.
-        ("javascript", "function f() {\n  a();\n$0\n", "  b();"),
         # What is open is not all that is wrong.
         ("javascript", "function f() {\n  a(;\n  const b = $0\n", "1 1;"),
     ],
