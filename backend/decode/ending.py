@@ -392,7 +392,8 @@ class Ending:
         blanks = len(self._text) - len(self._text.lstrip())
         line = self._text[blanks:].partition("\n")[0].rstrip()
         n_signs = len(line) - len(line.rstrip(_SIGNS_AT_END))
-        return [blanks + len(line) - n for n in range(1, n_signs + 1) if n < len(line)]
+        ends = [len(line) - n for n in range(1, n_signs + 1)]
+        return [blanks + end for end in ends if line[:end].strip() and not line[end - 1].isspace()]
 
     def _before_rests(self, length: int) -> list[int]:
         """Lengths at which the model itself went on with what stands right of the cursor, the first one first."""

@@ -149,7 +149,7 @@ def test_where_the_grammar_refuses_all_known_names_the_others_are_left() -> None
 
 
 def test_switched_off_the_likeliest_is_written_and_only_the_end_is_judged() -> None:
-    wishes = {b"": [b"foo"], b"foo": [b" ]", b"("], b"foo ]": [b"\n"]}
+    wishes = {b"": [b"foo"], b"foo": [b" ]", b"("], b"foo ]": [b"b"], b"foo ]b": [b"\n"]}
     text, _, stream, _ = decode(wishes, share=0.0)
     assert text == ""
     assert stream.stats is not None
