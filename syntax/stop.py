@@ -168,8 +168,6 @@ class StopJudge:
         self._indent = indent
         self._max_work_units = max_work_units
         self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
-        self._nearby: tuple[StopJudge, ...] | None = None
-        self._once_closed: tuple[StopJudge, ...] | None = None
 
     @property
     def hole(self) -> Hole:
@@ -182,13 +180,7 @@ class StopJudge:
         tree = base and edited(
             self._grammar, base, at, ByteOffset(at + n_bytes), b"", max_work_units=self._max_work_units
         )
-        return StopJudge(
-            self._language,
-            self._grammar,
-            Hole.of(hole.prefix, hole.suffix[n_bytes:]),
-            hole_tree=tree or None,
-            max_work_units=self._max_work_units,
-        )
+        return self._judge_of(Hole.of(hole.prefix, hole.suffix[n_bytes:]), tree or None)
 
     def closing_line(self) -> bytes | None:
         """The closer that alone makes the whole file right, indented as the line that it closes; or None."""
@@ -281,11 +273,6 @@ class StopJudge:
 
     def _is_clean_nearby(self, completion: bytes) -> bool:
         """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""
-        if self._nearby is None:
-            self._nearby = tuple(
-                StopJudge(self._language, self._grammar, hole, max_work_units=self._max_work_units)
-                for hole in self._holes_nearby()
-            )
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._nearby)
 
     def _is_clean_once_closed(self, completion: bytes) -> bool:
@@ -298,19 +285,28 @@ class StopJudge:
         line = (hole.head + completion + hole.tail).decode("utf-8", "replace")
         if not (hole.head.strip() or not hole.below.strip()) or not is_balanced(line):
             return False
-        if self._once_closed is None:
-            self._once_closed = tuple(
-                StopJudge(self._language, self._grammar, closed, max_work_units=self._max_work_units)
-                for other in (hole, *self._holes_nearby())
-                if (closed := self._closed(other)) is not None
-            )
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._once_closed)
 
-    def _closed(self, hole: Hole) -> Hole | None:
-        """The hole with closers below for what is open without the cursor's line; None if nothing is."""
-        tree = parse(self._grammar, hole.above + hole.below, max_work_units=self._max_work_units)
-        closers = closers_at_end(self._language, tree) if tree else b""
-        return Hole.of(hole.prefix, hole.suffix.rstrip() + b"\n" + closers + b"\n") if closers else None
+    @cached_property
+    def _nearby(self) -> tuple[StopJudge, ...]:
+        return tuple(self._judge_of(hole) for hole in self._holes_nearby())
+
+    @cached_property
+    def _once_closed(self) -> tuple[StopJudge, ...]:
+        return tuple(closed for judge in (self, *self._nearby) if (closed := judge._with_closers()) is not None)
+
+    def _with_closers(self) -> StopJudge | None:
+        """A judge of the hole with closers below for what is open without the cursor's line; None if nothing is."""
+        base, without_line = self._tree_with_hole(), self._tree_without_line()
+        closers = closers_at_end(self._language, without_line) if without_line else b""
+        if base is None or not closers:
+            return None
+        end, addition = ByteOffset(len(base.text)), b"\n" + closers + b"\n"
+        tree = edited(self._grammar, base, end, end, addition, max_work_units=self._max_work_units)
+        return self._judge_of(Hole.of(self._hole.prefix, self._hole.suffix + addition), tree)
+
+    def _judge_of(self, hole: Hole, tree: SyntaxTree | None = None) -> StopJudge:
+        return StopJudge(self._language, self._grammar, hole, hole_tree=tree, max_work_units=self._max_work_units)
 
     def _holes_nearby(self) -> list[Hole]:
         """The hole among less: between two lines at the very left, and in a frame that leaves broken siblings out."""
