@@ -27,7 +27,8 @@ class EndJudge:
         if len(hole.prefix) + len(hole.suffix) <= _MAX_WHOLE_BYTES:
             tree = trees.parse(grammar, hole.prefix + hole.suffix)
         self.sees_all = tree is not None
-        self.judge = StopJudge(language, grammar, hole, hole_tree=tree) if tree else self._of_what_is_near(hole)
+        whole = StopJudge(language, grammar, hole, hole_tree=tree, may_leave_open=True) if tree else None
+        self.judge = whole or self._of_what_is_near(hole)
 
     def verdict(self, completion: bytes) -> StopVerdict:
         """What becomes of the text if the completion is exactly `completion`."""
@@ -41,7 +42,7 @@ class EndJudge:
         near = _window(hole)
         is_within_a_block = near.prefix[:1].isspace()
         indent = IndentBefore(IndentState(is_lost=True), b"") if is_within_a_block else None
-        return StopJudge(self._language, self._grammar, near, indent=indent)
+        return StopJudge(self._language, self._grammar, near, indent=indent, may_leave_open=True)
 
 
 def _window(hole: Hole) -> Hole:

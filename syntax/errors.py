@@ -28,7 +28,8 @@ def adds_syntax_error(prefix: str, completion: str, suffix: str, language: Langu
     """Whether the text with the completion has an error that it does not have without the cursor's line.
 
     Strict on purpose: an error that the empty hole shows too counts as added, because the completion was there to close
-    it. Python's indentation counts as syntax. None if there is no grammar for the language.
+    it, and so does a bracket of the lines above that decoding leaves to lines not written yet. Python's indentation
+    counts as syntax. None if there is no grammar for the language.
     """
     verdict = completion_verdict(prefix, completion, suffix, language)
     return None if verdict is None else not verdict.allows_stop

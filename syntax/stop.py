@@ -153,12 +153,14 @@ class StopJudge:
         *,
         hole_tree: SyntaxTree | None = None,
         indent: IndentBefore | None = None,
+        may_leave_open: bool = False,
         max_work_units: int = MAX_WORK_UNITS,
     ) -> None:
         """Judge completions of `hole`.
 
         `hole_tree` is the tree of prefix + suffix, `indent` the indentation of the lines before the cursor's; what is
-        not given is found when first needed.
+        not given is found when first needed. With `may_leave_open` the file may be one that is still being written:
+        what the lines above leave open may stay so.
         """
         self._language = language
         self._grammar = grammar
@@ -166,6 +168,7 @@ class StopJudge:
         self._hole_tree = hole_tree
         self._line_tree: SyntaxTree | None = None
         self._indent = indent
+        self._may_leave_open = may_leave_open
         self._max_work_units = max_work_units
         self._baselines: tuple[frozenset[ErrorKey], frozenset[ErrorKey]] | None = None
 
@@ -283,7 +286,8 @@ class StopJudge:
         """
         hole = self._hole
         line = (hole.head + completion + hole.tail).decode("utf-8", "replace")
-        if not (hole.head.strip() or not hole.below.strip()) or not is_balanced(line):
+        is_asked = self._may_leave_open and bool(hole.head.strip() or not hole.below.strip())
+        if not is_asked or not is_balanced(line):
             return False
         return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._once_closed)
 
@@ -306,7 +310,14 @@ class StopJudge:
         return self._judge_of(Hole.of(self._hole.prefix, self._hole.suffix + addition), tree)
 
     def _judge_of(self, hole: Hole, tree: SyntaxTree | None = None) -> StopJudge:
-        return StopJudge(self._language, self._grammar, hole, hole_tree=tree, max_work_units=self._max_work_units)
+        return StopJudge(
+            self._language,
+            self._grammar,
+            hole,
+            hole_tree=tree,
+            may_leave_open=self._may_leave_open,
+            max_work_units=self._max_work_units,
+        )
 
     def _holes_nearby(self) -> list[Hole]:
         """The hole among less: between two lines at the very left, and in a frame that leaves broken siblings out."""

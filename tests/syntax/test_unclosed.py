@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.syntax.errors import completion_verdict
+from fimble.syntax.ends import EndJudge
+from fimble.syntax.errors import adds_syntax_error
+from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
-from fimble.syntax.stop import StopVerdict
+from fimble.syntax.parse import TreeCache
+from fimble.syntax.stop import Hole, StopVerdict
 
 
 @pytest.mark.parametrize(
@@ -51,11 +54,20 @@ def test_a_whole_line_may_end_in_a_block_that_nothing_closes_yet(language: str, 
     ],
 )
 def test_other_lines_may_not(language: str, text: str, completion: str) -> None:
-    assert _verdict(language, text, completion) in (StopVerdict.NO, StopVerdict.WEAK)
+    assert not _verdict(language, text, completion).allows_stop
 
 
-def _verdict(language: str, text: str, completion: str) -> StopVerdict | None:
-    known = language_for(language)
-    assert known is not None
+def test_evaluation_stays_strict() -> None:
+    language = language_for("kotlin")
+    assert language is not None
+    assert adds_syntax_error("fun main() {\n    val a = ", "b()", "\n", language)
+
+
+def _verdict(language_id: str, text: str, completion: str) -> StopVerdict:
+    language = language_for(language_id)
+    grammar = grammar_for(language) if language else None
+    assert language is not None
+    assert grammar is not None
     prefix, suffix = text.split("$0")
-    return completion_verdict(prefix, completion, suffix, known)
+    judge = EndJudge(language, grammar, Hole.of(prefix.encode(), suffix.encode()), TreeCache())
+    return judge.verdict(completion.encode())
