@@ -30,6 +30,8 @@ _CALLED = re.compile(r"[^()\[\]{};]*\w")
 _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
+# One line alone is no chance where it is as long as this; a statement of a word or two may well come twice.
+_MIN_LONG_LINE_CHARS = 16
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
 _CLOSERS = frozenset(")]}\"'`")
@@ -252,7 +254,7 @@ class Ending:
         """Several lines do not end with those that stand below anyway, however indented, if they may end before them.
 
         The same line at the same indentation ends a completion at once; a small model also gets it wrong by a level.
-        One line alone is often right so (`break` in a block of its own), but not as all that an `else` does.
+        A short line alone is often right so (`break` in a block of its own), but not as all that an `else` does.
         """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or guard.rest_of_line or self.closers:
@@ -268,7 +270,8 @@ class Ending:
 
     def _repeats_below(self, guard: SyntaxGuard, length: int) -> bool:
         written = tuple(line.strip() for line in self._text[:length].split("\n") if line.strip())
-        fewest = 1 if len(written) > 1 and _ELSE.match(written[-2]) else 2
+        is_telling = len(written) > 1 and bool(_ELSE.match(written[-2]) or len(written[-1]) >= _MIN_LONG_LINE_CHARS)
+        fewest = 1 if is_telling else 2
         n_most = min(len(written), len(guard.lines_below))
         return any(
             written[-n_lines:] == guard.lines_below[:n_lines] and max(map(len, written[-n_lines:])) >= MIN_LINE_CHARS

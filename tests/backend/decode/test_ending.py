@@ -330,6 +330,12 @@ def test_circles_are_left_after_the_first_round(source: str, written: str, n_wor
             "g(n)\n        n += 1\n    if n:",
             "g(n)",
         ),
+        # One line, if it is long.
+        (
+            "def f(n):\n    while n:\n$0\n    count = float(n)\n    return count\n",
+            "        n = n[:-1]\n        count = float(n)\n",
+            "        n = n[:-1]",
+        ),
         # A statement of two words may well stand in an inner block and behind it.
         (
             "def f(a):\n    for b in a:\n        $0\n        return False\n",
