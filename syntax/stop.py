@@ -289,7 +289,9 @@ class StopJudge:
         is_asked = self._may_leave_open and bool(hole.head.strip() or not hole.below.strip())
         if not is_asked or not is_balanced(line):
             return False
-        return any(judge.verdict(completion) is StopVerdict.CLEAN for judge in self._once_closed)
+        # Not every language takes a comma before the bracket that the next element is to come before.
+        bare = completion.rstrip().removesuffix(b",")
+        return any(judge.verdict(bare) is StopVerdict.CLEAN for judge in self._once_closed)
 
     @cached_property
     def _nearby(self) -> tuple[StopJudge, ...]:
@@ -297,17 +299,20 @@ class StopJudge:
 
     @cached_property
     def _once_closed(self) -> tuple[StopJudge, ...]:
-        return tuple(closed for judge in (self, *self._nearby) if (closed := judge._with_closers()) is not None)
+        return tuple(closed for judge in (self, *self._nearby) for closed in judge._with_closers())
 
-    def _with_closers(self) -> StopJudge | None:
-        """A judge of the hole with closers below for what is open without the cursor's line; None if nothing is."""
+    def _with_closers(self) -> list[StopJudge]:
+        """Judges of the hole with closers below for what is open without the cursor's line."""
         base, without_line = self._tree_with_hole(), self._tree_without_line()
-        closers = closers_at_end(self._language, without_line) if without_line else b""
-        if base is None or not closers:
-            return None
-        end, addition = ByteOffset(len(base.text)), b"\n" + closers + b"\n"
-        tree = edited(self._grammar, base, end, end, addition, max_work_units=self._max_work_units)
-        return self._judge_of(Hole.of(self._hole.prefix, self._hole.suffix + addition), tree)
+        if base is None or without_line is None:
+            return []
+        end = ByteOffset(len(base.text))
+        judges: list[StopJudge] = []
+        for closers in closers_at_end(self._language, without_line):
+            below = b"\n" + closers + b"\n"
+            tree = edited(self._grammar, base, end, end, below, max_work_units=self._max_work_units)
+            judges.append(self._judge_of(Hole.of(self._hole.prefix, self._hole.suffix + below), tree))
+        return judges
 
     def _judge_of(self, hole: Hole, tree: SyntaxTree | None = None) -> StopJudge:
         return StopJudge(
