@@ -183,7 +183,8 @@ class StopJudge:
         tree = base and edited(
             self._grammar, base, at, ByteOffset(at + n_bytes), b"", max_work_units=self._max_work_units
         )
-        return self._judge_of(Hole.of(hole.prefix, hole.suffix[n_bytes:]), tree or None)
+        rest = Hole.of(hole.prefix, hole.suffix[n_bytes:])
+        return self._judge_of(rest, tree or None, may_leave_open=self._may_leave_open)
 
     def closing_line(self) -> bytes | None:
         """The closer that alone makes the whole file right, indented as the line that it closes; or None."""
@@ -314,13 +315,13 @@ class StopJudge:
             judges.append(self._judge_of(Hole.of(self._hole.prefix, self._hole.suffix + below), tree))
         return judges
 
-    def _judge_of(self, hole: Hole, tree: SyntaxTree | None = None) -> StopJudge:
+    def _judge_of(self, hole: Hole, tree: SyntaxTree | None = None, *, may_leave_open: bool = False) -> StopJudge:
         return StopJudge(
             self._language,
             self._grammar,
             hole,
             hole_tree=tree,
-            may_leave_open=self._may_leave_open,
+            may_leave_open=may_leave_open,
             max_work_units=self._max_work_units,
         )
 
