@@ -66,18 +66,6 @@ def test_other_lines_may_not(language: str, text: str, completion: str) -> None:
     assert not _verdict(language, text, completion).allows_stop
 
 
-def test_closers_that_do_not_help_are_tried_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    n_asked: list[object] = []
-
-    def never_enough(*of: object) -> tuple[bytes, ...]:
-        n_asked.append(of)
-        return (b"(",)
-
-    monkeypatch.setattr("fimble.syntax.stop.closers_at_end", never_enough)
-    assert not _verdict("javascript", "function f() {\n  const a = $0\n", "g(1);").allows_stop
-    assert 1 <= len(n_asked) <= 3, "the hole and those of less around it, none of them with closers already"
-
-
 def test_evaluation_stays_strict() -> None:
     language = language_for("kotlin")
     assert language is not None
