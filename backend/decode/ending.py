@@ -385,9 +385,9 @@ class Ending:
         token_ends = [at for at in reversed(self._boundaries) if at < length and self._text[:at].strip()]
         # Within a line any character may be the right end: a token often holds several closers.
         characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
-        closed = [at for at in range(length - 1, 0, -1) if self._text[at - 1] in _CLOSERS]
         if only_line_ends:
             return line_ends[:_MAX_LINES_LEFT_OUT]
+        closed = [at for at in range(length - 1, 0, -1) if self._text[at - 1] in _CLOSERS]
         return [*characters, *sorted({*token_ends, *closed} - {*characters}, reverse=True)][:_MAX_STEPS_BACK]
 
     def _before_signs_of_first_line(self) -> list[int]:
