@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ _GRACE_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one prompt, as far as it stays."""
+    """What the model wrote for one prompt, as far as it stays, and the probability of that (None: unknown)."""
 
     text: str
     confidence: float | None
@@ -50,12 +51,11 @@ async def write(
         await generation.aclose()
     if generation.stats is None:
         raise BackendError("The model's answer ended without its closing frame.")
-    text = "".join(texts)
-    if generation.stats.n_retract_chars:
-        text = text[: -generation.stats.n_retract_chars]
-    confidence = math.exp(sum(logprobs) / len(logprobs)) if logprobs else None
-    text += generation.stats.closers
-    return Written(text, confidence, generation.stats)
+    length = sum(map(len, texts)) - generation.stats.n_retract_chars
+    begins = itertools.accumulate(map(len, texts), initial=0)
+    stay = [logprob for begin, logprob in zip(begins, logprobs, strict=False) if begin < length]
+    text = "".join(texts)[:length] + generation.stats.closers
+    return Written(text, math.exp(sum(stay)) if stay else None, generation.stats)
 
 
 class Flight:

@@ -10,8 +10,9 @@ from typing import Any
 from fimble.core.errors import FimbleError
 from fimble.evaluation.growth import Point
 from fimble.evaluation.replay import TraceReplay
-from fimble.evaluation.results import RecordResult, Run
+from fimble.evaluation.results import Run
 from fimble.evaluation.sets import WHOLE
+from fimble.evaluation.showing import curve
 from fimble.evaluation.summary import ALL_LANGUAGES, rows
 
 _METRIC = "em"
@@ -35,37 +36,21 @@ def plot_runs(runs: Mapping[str, Run], folder: Path) -> list[Path]:
     return drawn
 
 
-def show_or_not(results: Sequence[RecordResult]) -> list[tuple[float, float, float]]:
-    """For each least confidence that would change something: it, the share of right answers among those then shown, and
-    the share of all right answers that is then shown. Right is an exact match or passed tests.
-    """
-    rated = sorted(
-        (result.confidence, max(result.scores.get(_METRIC, 0.0), result.scores.get("pass_at_1", 0.0)))
-        for result in results
-        if result.confidence is not None
-    )
-    n_right = sum(right for _, right in rated)
-    curve: list[tuple[float, float, float]] = []
-    for rank, (confidence, _) in enumerate(rated):
-        shown = [right for _, right in rated[rank:]]
-        if not rank or confidence != rated[rank - 1][0]:
-            curve.append((confidence, sum(shown) / len(shown), sum(shown) / n_right if n_right else 0.0))
-    return curve
-
-
 def _show_or_not(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:
     figure, axes = pyplot.subplots(figsize=(6.0, 3.5))
     for name, run in runs.items():
-        curve = show_or_not(run.results)
-        thresholds = [least for least, _, _ in curve]
-        (line,) = axes.step(thresholds, [precision for _, precision, _ in curve], label=f"{name}: right of those shown")
+        shown = curve(run.results)
+        leasts = [one.least for one in shown]
+        (line,) = axes.step(leasts, [one.right_of_shown.value for one in shown], label=f"{name}: right of those shown")
         axes.step(
-            thresholds,
-            [recall for _, _, recall in curve],
+            leasts,
+            [one.shown_of_right.value if one.shown_of_right else 0.0 for one in shown],
             "--",
             color=line.get_color(),
             label=f"{name}: right ones shown",
         )
+    axes.set_xscale("log")
+    axes.set_xlim(1e-6, 1)
     axes.set_xlabel("least confidence (completion.min_confidence)")
     axes.set_ylabel("share")
     axes.set_ylim(0, 1)

@@ -11,8 +11,9 @@ from fimble.evaluation.metrics import BY_NAME
 from fimble.evaluation.plots import GROWTH_LABELS
 from fimble.evaluation.replay_summary import ReplaySummary, summary_lines
 from fimble.evaluation.report import counted, interval
-from fimble.evaluation.results import Run, joined
+from fimble.evaluation.results import RecordResult, Run, joined
 from fimble.evaluation.sets import WHOLE
+from fimble.evaluation.showing import shown_at
 from fimble.evaluation.summary import ALL_LANGUAGES, Comparison, Row, compare, rows
 
 # The metric each set is known by comes first.
@@ -25,6 +26,7 @@ _SHOWN = {
     "cceval": ("em_cceval", "es_cceval", "id_f1_cceval", "em"),
 }
 _SHOWN_OTHERWISE = ("em", "em_first_line", "es", "parse_ok")
+_LEASTS = (0.0, 0.001, 0.01, 0.03, 0.1, 0.3)
 _COMPARED = ("em", "em_first_line", "pass_at_1", "adds_error", "adds_error_compiler", "overlap", "empty")
 
 
@@ -43,6 +45,7 @@ def benchmarks_page(
         parts += ["## Scores", *_scores(whole)]
         parts += ["## By language", _by_language(whole)]
         parts += ["## Defects of what was shown", _defects(whole)]
+        parts += ["## Show or not", _show_or_not(whole[0].results)]
         if len(whole) > 1:
             parts += ["## Differences, record by record", _difference_tables(whole)]
         parts += ["## Cost of one answer", _cost(whole)]
@@ -166,6 +169,31 @@ def _defects(runs: Sequence[Run]) -> str:
             cells = [interval(row.metrics.get(metric)) for metric in names]
             judging = f"{row.constraint_percent.value:.1f}" if row.constraint_percent else ""
             lines.append(f"| {row.set_name} | {name} | {' | '.join(cells)} | {row.n_refused_pieces} | {judging} |")
+    return "\n".join(lines)
+
+
+def _show_or_not(results: Sequence[RecordResult]) -> str:
+    named = dict.fromkeys(result.set_name for result in results if result.confidence is not None)
+    lines = [
+        "What `completion.min_confidence` would do: the share of right answers (tests passed, or a match by any scorer",
+        "of the set) among those then shown, and the share of all right ones that is then shown. The confidence is the",
+        "probability that the model gives the whole answer. The picture is below.",
+        "",
+        "| set | least confidence | answers shown | right of those shown | right ones shown |",
+        "|---" * 5 + "|",
+    ]
+    for name, of_set in [
+        *((name, [result for result in results if result.set_name == name]) for name in named),
+        ("all of these", results),
+    ]:
+        for shown in shown_at(of_set, _LEASTS):
+            cells = (
+                f"{shown.least:g}",
+                str(shown.n_shown),
+                interval(shown.right_of_shown),
+                interval(shown.shown_of_right),
+            )
+            lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

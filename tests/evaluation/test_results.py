@@ -12,7 +12,6 @@ import pytest
 from rich.console import Console
 
 from fimble.core.errors import InputError
-from fimble.evaluation.plots import show_or_not
 from fimble.evaluation.render import benchmarks_page
 from fimble.evaluation.report import show_comparison, show_rows
 from fimble.evaluation.results import (
@@ -26,6 +25,7 @@ from fimble.evaluation.results import (
     without_answers,
     write_atomically,
 )
+from fimble.evaluation.showing import curve, shown_at
 from fimble.evaluation.summary import compare, rows
 
 
@@ -199,7 +199,12 @@ def test_a_least_confidence_trades_right_answers_for_fewer_wrong_ones() -> None:
         result("d", 0.0, confidence=0.2),
         result("e", 0.0),  # no answer, no confidence
     ]
-    assert show_or_not(results) == [(0.2, 0.5, 1.0), (0.5, pytest.approx(2 / 3), 1.0), (0.9, 1.0, 0.5)]
+    shares = [
+        (one.least, one.n_shown, one.right_of_shown.value, one.shown_of_right and one.shown_of_right.value)
+        for one in curve(results)
+    ]
+    assert shares == [(0.2, 4, 0.5, 1.0), (0.5, 3, pytest.approx(2 / 3), 1.0), (0.9, 1, 1.0, 0.5)]
+    assert [one.n_shown for one in shown_at(results, [0.0, 0.95])] == [4]  # none where nothing would be shown
 
 
 def test_the_share_of_syntax_checks_is_of_the_time_of_writing() -> None:
