@@ -26,6 +26,8 @@ from fimble.core.flow import GenerationStats, LineMode, Prompt, StopReason, Toke
 
 # Of a time box, what writing gets however long reading took.
 _WRITING_SHARE = 0.5
+# Where nothing of what is written by the end of a time box may be shown, so many boxes: else the wait was for nothing.
+_MAX_BOXES = 2
 # Where the grammar refuses the likeliest token, so many others may be tried, and none much less likely.
 _MAX_CANDIDATES = 8
 _MIN_LOG_RATIO = math.log(0.02)
@@ -96,6 +98,7 @@ class Generation:
         rules, context = self._prompt.stop, self._context
         prompt_ms = first_token_ms = 0.0
         n_generated = n_reused = n_taken_back = 0
+        n_boxes = 1
         reason = StopReason.CANCELLED
         try:
             if self._constraint:
@@ -129,9 +132,12 @@ class Generation:
                 if n_generated >= rules.max_new_tokens:
                     reason = self._ending.close(StopReason.MAX_TOKENS)
                     break
-                if self._ending.has_content and self._is_out_of_time(started, prompt_ms):
+                if self._ending.has_content and self._is_out_of_time(started, prompt_ms, n_boxes):
                     reason = self._ending.close(StopReason.TIME_BOX)
-                    break
+                    if self._kept_text.strip() or n_boxes == _MAX_BOXES:
+                        break
+                    n_boxes = _MAX_BOXES
+                    self._begin_text(self._written)
                 if len(context.held(seq)) + 1 >= context.n_ctx:
                     reason = self._ending.close(StopReason.CONTEXT_FULL)
                     break
@@ -156,6 +162,12 @@ class Generation:
                 n_rejected=constraint.n_rejected if constraint else 0,
                 constraint_ms=(constraint.spent_ms if constraint else 0.0) + (guard.spent_ms if guard else 0.0),
             )
+
+    @property
+    def _kept_text(self) -> str:
+        """What stays of the text written so far."""
+        text = "".join(step.text for step in self._steps)
+        return text[: len(text) - self._ending.n_retract_chars]
 
     def _end_of_circle(self) -> StopReason | None:
         """Where the last tokens go round in circles, writing ends with the first round."""
@@ -240,8 +252,7 @@ class Generation:
         """Go back instead of ending here, if this is no end: by how many tokens, 0 to end."""
         if self._is_out_of_time(started, prompt_ms):
             return 0
-        text = "".join(step.text for step in self._steps)
-        anew = self._rethinking.instead_of(text[: len(text) - self._ending.n_retract_chars], self._steps)
+        anew = self._rethinking.instead_of(self._kept_text, self._steps)
         if anew is None:
             return 0
         n_tokens = len(self._written) - anew.n_kept
@@ -266,10 +277,15 @@ class Generation:
         self._steps.append(Step(verdict.text, choice.logprob, choice.second_logprob))
         return verdict
 
-    def _begin_text(self) -> None:
+    def _begin_text(self, kept: Sequence[TokenId] = ()) -> None:
+        """Take the text up anew, with the first tokens that were written before."""
+        again = [_Chosen(t, s.logprob, s.second_logprob) for t, s in zip(kept, self._steps, strict=False)]
+        self._written, self._steps = [], []
         self._ending, self._stream = Ending(self._prompt.stop, self._guard), Utf8Stream()
         self._healer = Healer(self._owed, self._model.piece_index)
         self._new = b""
+        for choice in again:
+            self._write(choice)
 
     def _may_go_back(self, n_tokens: int) -> bool:
         return n_tokens <= len(self._written) and self._n_ways_back < _MAX_WAYS_BACK
@@ -297,22 +313,21 @@ class Generation:
             self._constraint.take_back(n_tokens - (not self._last_is_judged))
             self._last_is_judged = True
         kept = self._written[:n_kept]
-        again = [_Chosen(t, s.logprob, s.second_logprob) for t, s in zip(kept, self._steps, strict=False)]
-        self._written, self._steps, self._ordered = [], [], []
-        self._begin_text()
-        for choice in again:
-            self._write(choice)
+        self._ordered = []
+        self._begin_text(kept)
         tokens = (*self._tokens, *kept)
         self._context.cut(seq, len(tokens) - 1)
         self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
         return n_tokens
 
-    def _is_out_of_time(self, started: float, prompt_ms: float) -> bool:
-        """Whether the time box is over. Reading a long prompt may take all of it on a busy machine; then a share of it
-        is added for writing, or the wait was for nothing.
+    def _is_out_of_time(self, started: float, prompt_ms: float, n_boxes: int = 1) -> bool:
+        """Whether the time box, or so many, are over. Reading a long prompt may take all of it on a busy machine; then
+        a share of it is added for writing, or the wait was for nothing.
         """
         box_ms = self._prompt.stop.time_box_ms
-        return box_ms is not None and _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms)
+        if box_ms is None:
+            return False
+        return _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms) + (n_boxes - 1) * box_ms
 
     def _split_last_token(self) -> tuple[tuple[TokenId, ...], bytes]:
         """The tokens to evaluate, and the bytes that the answer must begin with instead of the last one."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ from fimble.backend.decode import rethink
 from fimble.backend.decode.constraint import LeftConstraint
 from fimble.backend.decode.guard import guard_for
 from fimble.backend.decode.heal import PieceIndex
+from fimble.backend.llama import generate
 from fimble.backend.llama.context import Aborted
 from fimble.backend.llama.generate import Generation
 from fimble.core.flow import (
@@ -95,10 +97,11 @@ def decode(
     grammar: UserGrammar | None = None,
     names: tuple[str, ...] = (),
     check: Callable[[], None] = lambda: None,
+    time_box_ms: float | None = None,
 ) -> tuple[str, list[int], Generation, FakeContext]:
     prefix, suffix = source.split("$0")
     hole = Constraint("python", prefix, suffix, share, grammar)
-    rules = StopRules(n_max, LineMode.SINGLE, (END,), neighbours=neighbours)
+    rules = StopRules(n_max, LineMode.SINGLE, (END,), time_box_ms=time_box_ms, neighbours=neighbours)
     prompt = Prompt(PROMPT, (), rules, hole, name_rests=names)
     trees = TreeCache()
     context = FakeContext(wishes)
@@ -212,6 +215,30 @@ def test_a_way_back_at_the_very_end_takes_the_streamed_text_with_it() -> None:
     assert (text, ways_back) == ("foo", [])
     assert stream.stats is not None
     assert stream.stats.stop_reason is StopReason.END_OF_MIDDLE
+
+
+@pytest.mark.parametrize(
+    ("time_box_ms", "shown", "reason"),
+    [
+        (2, "", StopReason.SYNTAX),  # within the bracket still when it is over twice
+        (4, "(a,b)", StopReason.LINE_END),  # within the bracket when it is over once
+        (30, "(a,b)", StopReason.LINE_END),
+    ],
+)
+def test_a_time_box_that_ends_where_nothing_may_is_given_once_more(
+    monkeypatch: pytest.MonkeyPatch, time_box_ms: float, shown: str, reason: StopReason
+) -> None:
+    """The clock ticks whenever it is asked: about once a token."""
+    ticks = itertools.count(1)
+    monkeypatch.setattr(generate, "_ms_since", lambda started: next(ticks))
+    words = [b"(", b"a", b",", b"b", b")", b"\n"]
+    wishes = {b"".join(words[:n]): [word] for n, word in enumerate(words)}
+    text, _, stream, _ = decode(wishes, time_box_ms=time_box_ms)
+    assert stream.stats is not None
+    assert (text, stream.stats.stop_reason) == (shown, reason)
+    ticks = itertools.count(1)
+    monkeypatch.setattr(generate, "_MAX_BOXES", 1)
+    assert decode(wishes, time_box_ms=time_box_ms)[0] == (shown if time_box_ms == 30 else "")
 
 
 BLANK = "x = 1\n$0\na = b\n"
