@@ -16,6 +16,7 @@ from fimble.syntax.languages import Language
 from fimble.syntax.parse import SyntaxTree, parse
 from fimble.syntax.parse_log import Reading
 from fimble.syntax.stop import Hole
+from fimble.syntax.unclosed import closers_at_end
 
 # Reading all of a text's log costs 1.4 us a byte; more than this is never read whole.
 _MAX_READ_BYTES = 16_000
@@ -30,7 +31,6 @@ _TOKEN_KIND_PARTS = ("string", "comment", "heredoc", "template", "text", "regex"
 _TOP_LEVEL_LINE = re.compile(rb"\n\r?\n([A-Za-z_@][^\n]*)")
 _N_RESTARTS = 2
 _N_REMEMBERED = 16
-_BRACKETS = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "$(": ")", "((": "))", "[[": "]]"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,29 +179,8 @@ def _closed(language: Language, grammar: Grammar, above: bytes) -> SyntaxTree | 
     tree = parse(grammar, above)
     if tree is None or tree.is_clean:
         return tree
-    closer_of = {**_BRACKETS, **{word: f"\n{end}" for word, end in language.word_blocks}}
-    missing: list[str] = []
-    to_close: list[str] = []
-    for node in _stray_tokens(tree.root):
-        if node.is_missing:
-            missing.append(node.type)
-        elif node.type in closer_of:
-            to_close.append(closer_of[node.type])
-        elif to_close and node.type == to_close[-1].strip():
-            to_close.pop()
-    closing = "".join([*missing, *reversed(to_close)])
-    closed = parse(grammar, above + b"\n" + closing.encode())
-    return closed if closed is not None and closed.is_clean else None
-
-
-def _stray_tokens(root: tree_sitter.Node) -> list[tree_sitter.Node]:
-    """The unnamed tokens that stand directly in ERROR nodes, and the MISSING ones, from left to right."""
-    found: list[tree_sitter.Node] = []
-    pending = [root]
-    while pending:
-        node = pending.pop()
-        if node.is_missing or (not node.is_named and node.parent is not None and node.parent.is_error):
-            found.append(node)
-        elif node.has_error:
-            pending.extend(reversed(node.children))
-    return found
+    for closers in closers_at_end(language, tree):
+        closed = parse(grammar, above + b"\n" + closers)
+        if closed is not None and closed.is_clean:
+            return closed
+    return None
