@@ -85,7 +85,7 @@ class CompletionOptions:
     time_box_ms: int = _option(
         600,
         "Milliseconds after which an automatic completion stops and what is there counts; half of it is for writing"
-        " however long reading took. Where nothing of it may be shown (within a bracket), as long again.",
+        " however long reading took. Where nothing of it may be shown (within a bracket), as long again, at most 1 s.",
         minimum=1,
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)

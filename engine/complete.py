@@ -245,7 +245,8 @@ class Engine:
         shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason.is_cut)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
-        shaped = self._unless_doubtful(request, shaped, written.confidence)
+        confidence = written.confidence.probability
+        shaped = self._unless_doubtful(request, shaped, confidence)
         self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
         if isinstance(shaped, RejectReason):
             return Rejection(
@@ -270,7 +271,7 @@ class Engine:
             n_reused_tokens=stats.n_reused_tokens,
             n_generated_tokens=stats.n_generated_tokens,
             stop_reason=stats.stop_reason,
-            confidence=written.confidence,
+            confidence=confidence,
             alternatives=await self._alternatives(request, context, prompt, shaped, popup_text),
             n_refused_pieces=stats.n_rejected,
         )
@@ -304,7 +305,8 @@ class Engine:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
         shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason.is_cut)
-        shaped = self._unless_doubtful(request, shaped, answer.confidence)
+        confidence = answer.confidence.after(len(answer.text) - len(rest)).probability
+        shaped = self._unless_doubtful(request, shaped, confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
         popup_text = request.popup_item.text if request.popup_item else ""
@@ -318,7 +320,7 @@ class Engine:
             n_reused_tokens=0,
             n_generated_tokens=0,
             stop_reason=answer.stop_reason,
-            confidence=answer.confidence,
+            confidence=confidence,
             source=AnswerSource.CACHE if rest == answer.text else AnswerSource.TYPE_THROUGH,
         )
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import itertools
-import math
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 
 from fimble.core.errors import BackendError
 from fimble.core.flow import GenerationStats, Prompt
 from fimble.core.ports import ModelBackend
+from fimble.engine.confidence import Confidence
 
 # An edit ends the old request at once, and an editor sends the new one 50 ms later (VS Code) or 60 (Neovim); between
 # the two nobody waits for the generation. One that does not type along stops it without waiting for this.
@@ -20,10 +19,10 @@ _GRACE_S = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Written:
-    """What the model wrote for one prompt, as far as it stays, and the probability of that (None: unknown)."""
+    """What the model wrote for one prompt, as far as it stays."""
 
     text: str
-    confidence: float | None
+    confidence: Confidence
     stats: GenerationStats
 
 
@@ -51,11 +50,10 @@ async def write(
         await generation.aclose()
     if generation.stats is None:
         raise BackendError("The model's answer ended without its closing frame.")
-    length = sum(map(len, texts)) - generation.stats.n_retract_chars
-    begins = itertools.accumulate(map(len, texts), initial=0)
-    stay = [logprob for begin, logprob in zip(begins, logprobs, strict=False) if begin < length]
-    text = "".join(texts)[:length] + generation.stats.closers
-    return Written(text, math.exp(sum(stay)) if stay else None, generation.stats)
+    written = "".join(texts)
+    length = len(written) - generation.stats.n_retract_chars
+    confidence = Confidence.of(texts, logprobs, length)
+    return Written(written[:length] + generation.stats.closers, confidence, generation.stats)
 
 
 class Flight:

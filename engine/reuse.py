@@ -10,6 +10,7 @@ from collections import deque
 from dataclasses import dataclass
 
 from fimble.core.flow import Document, StopReason
+from fimble.engine.confidence import Confidence
 from fimble.syntax.closers import is_only_closers
 
 _MAX_ANSWERS = 128
@@ -25,7 +26,7 @@ class Answer:
     prefix: str
     suffix: str
     text: str
-    confidence: float | None
+    confidence: Confidence
     stop_reason: StopReason
 
     def after(self, prefix: str, suffix: str) -> str | None:

@@ -48,7 +48,7 @@ class Traffic:
         if written is None or left is None:  # which could not be seen when this request came aboard
             written = await self._take_off(route, prompt).landing()
         else:
-            written = replace(written, text=left)
+            written = replace(written, text=left, confidence=written.confidence.after(len(typed)))
         self._keep(route, written)
         return written
 

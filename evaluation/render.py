@@ -45,7 +45,8 @@ def benchmarks_page(
         parts += ["## Scores", *_scores(whole)]
         parts += ["## By language", _by_language(whole)]
         parts += ["## Defects of what was shown", _defects(whole)]
-        parts += ["## Show or not", _show_or_not(whole[0].results)]
+        if any(result.confidence is not None for result in whole[0].results):
+            parts += ["## Show or not", _show_or_not(whole[0].results)]
         if len(whole) > 1:
             parts += ["## Differences, record by record", _difference_tables(whole)]
         parts += ["## Cost of one answer", _cost(whole)]
@@ -177,7 +178,7 @@ def _show_or_not(results: Sequence[RecordResult]) -> str:
     lines = [
         "What `completion.min_confidence` would do: the share of right answers (tests passed, or a match by any scorer",
         "of the set) among those then shown, and the share of all right ones that is then shown. The confidence is the",
-        "probability that the model gives the whole answer. The picture is below.",
+        "probability that the model gives the whole answer.",
         "",
         "| set | least confidence | answers shown | right of those shown | right ones shown |",
         "|---" * 5 + "|",

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 
 import tree_sitter
 
+from fimble.core.position import ByteOffset
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.judge import Judgement, LeftJudge, Standing
 from fimble.syntax.languages import Language
-from fimble.syntax.parse import SyntaxTree, parse
+from fimble.syntax.parse import SyntaxTree, edited, parse
 from fimble.syntax.parse_log import Reading
 from fimble.syntax.stop import Hole
 from fimble.syntax.unclosed import closers_at_end
@@ -179,8 +180,9 @@ def _closed(language: Language, grammar: Grammar, above: bytes) -> SyntaxTree | 
     tree = parse(grammar, above)
     if tree is None or tree.is_clean:
         return tree
+    end = ByteOffset(len(above))
     for closers in closers_at_end(language, tree):
-        closed = parse(grammar, above + b"\n" + closers)
+        closed = edited(grammar, tree, end, end, b"\n" + closers)
         if closed is not None and closed.is_clean:
             return closed
     return None

@@ -15,7 +15,6 @@ _CLOSING_TAGS: Final = frozenset({"end_tag", "jsx_closing_element"})
 _TAG_NAME: Final = re.compile(rb"<\s*/?\s*([\w.:-]*)")
 _BRACKETS: Final = {"(": ")", "[": "]", "{": "}", "#{": "}", "${": "}", "$(": ")", "((": "))", "[[": "]]"}
 _DIRECTIVES: Final = {"#if": "#endif", "#ifdef": "#endif", "#ifndef": "#endif"}
-_TYPES_END_IN_SEMICOLON: Final = frozenset({"c", "cpp"})
 # What is open in more places than this is not merely unfinished.
 _MAX_OPEN: Final = 12
 
@@ -23,20 +22,18 @@ _MAX_OPEN: Final = 12
 def closers_at_end(language: Language, tree: SyntaxTree) -> tuple[bytes, ...]:
     """What may close all that the parser found no closers for, innermost first; nothing where closers have no openers.
 
-    Several, as a bracket may be that of a parameter list, which wants a body, and a brace that of a type in C, which
-    wants a semicolon. Only what is wrong is looked at: within a node without an error everything is closed.
+    Several, as a bracket may be that of a parameter list, which wants a body, and a brace that of a value or a C type,
+    which wants a semicolon. Only what is wrong is looked at: within a node without an error everything is closed.
     """
     due = _due(language, tree)
     if not due:
         return ()
     joined = _joined(due)
-    found = [joined]
-    if language.name in _TYPES_END_IN_SEMICOLON:
-        found.append(joined.replace(b"}", b"};"))
+    found = [joined, joined.replace(b"}", b"};")]
     if due[0] == ")":
         body = b": pass\n" if language.block_style is BlockStyle.INDENT else b" {}\n"
         found.append(b")" + body + _joined(due[1:]))
-    return tuple(found)
+    return tuple(dict.fromkeys(found))
 
 
 def _due(language: Language, tree: SyntaxTree) -> list[str]:

@@ -66,7 +66,7 @@ class SyntaxGuard:
     @cached_property
     def closing_line(self) -> str | None:
         """A line that does nothing but close what is open, where the whole file is right with it and not without."""
-        if not self._has_time():
+        if not self.has_time():
             return None
         with self._timed():
             closer = self._ends.judge.closing_line()
@@ -75,7 +75,7 @@ class SyntaxGuard:
     @cached_property
     def missing_bracket(self) -> str | None:
         """The bracket that the completion has to open, because lines below close it; or None."""
-        if not self._has_time():
+        if not self.has_time():
             return None
         with self._timed():
             bracket = self._ends.judge.missing_bracket
@@ -105,19 +105,19 @@ class SyntaxGuard:
         """The same, less strict in another way: errors that a plain name in the hole would leave are forgiven."""
         if self.may_end_at_last(text):
             return True
-        if not self._has_time():
+        if not self.has_time():
             return False
         with self._timed():
             return self._ends.judge.is_no_worse_than_a_name(text.encode("utf-8", "surrogatepass"))
 
     def _verdict(self, text: str, judge: StopJudge | None = None) -> StopVerdict:
-        if not self._has_time():
+        if not self.has_time():
             return StopVerdict.NO
         self.n_judgements += 1
         with self._timed():
             return (judge or self._ends).verdict(text.encode("utf-8", "surrogatepass"))
 
-    def _has_time(self) -> bool:
+    def has_time(self) -> bool:
         """Whether there is time for one more judgement; asked before each."""
         self._check()
         return self._max_ms is None or self.spent_ms < self._max_ms

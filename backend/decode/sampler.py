@@ -19,17 +19,22 @@ class Choice:
     logprob: float
 
 
-def candidates(logits: npt.NDArray[np.float32], allowed: npt.NDArray[np.int64] | None = None) -> Iterator[Choice]:
-    """The tokens of `logits`, shape (n_vocab,), likeliest first; of `allowed` ids only, if given.
+def candidates(
+    logits: npt.NDArray[np.float32],
+    allowed: npt.NDArray[np.int64] | None = None,
+    wanted: npt.NDArray[np.int64] | None = None,
+) -> Iterator[Choice]:
+    """The tokens of `logits`, shape (n_vocab,), likeliest first; only those of `wanted`, else of `allowed`, if given.
 
-    The lowest id wins a tie, so runs agree. Probabilities are among all of them, whichever is taken in the end.
-    `logits` is written to.
+    The lowest id wins a tie, so runs agree. Probabilities are among all that are allowed, whichever is taken at last.
+    `logits` is written to where neither is given.
     """
-    among = logits if allowed is None else logits[allowed]
-    log_total = _log_total(among)
+    log_total = _log_total(logits if allowed is None else logits[allowed])
+    ids = allowed if wanted is None else wanted
+    among = logits if ids is None else logits[ids]
     for _ in range(len(among)):
         best = int(among.argmax())
-        token = best if allowed is None else int(allowed[best])
+        token = best if ids is None else int(ids[best])
         yield Choice(TokenId(token), float(among[best]) - log_total)
         among[best] = -np.inf
 

@@ -26,8 +26,8 @@ from fimble.core.flow import GenerationStats, LineMode, Prompt, StopReason, Toke
 
 # Of a time box, what writing gets however long reading took.
 _WRITING_SHARE = 0.5
-# Where nothing of what is written by the end of a time box may be shown, so many boxes: else the wait was for nothing.
-_MAX_BOXES = 2
+# Where nothing of what is written by the end of a time box may be shown, it is given once more, but no more than this.
+_MAX_MORE_MS = 1_000
 # Where the grammar refuses the likeliest token, so many others may be tried, and none much less likely.
 _MAX_CANDIDATES = 8
 _MIN_LOG_RATIO = math.log(0.02)
@@ -98,7 +98,7 @@ class Generation:
         rules, context = self._prompt.stop, self._context
         prompt_ms = first_token_ms = 0.0
         n_generated = n_reused = n_taken_back = 0
-        n_boxes = 1
+        has_more_time = False
         reason = StopReason.CANCELLED
         try:
             if self._constraint:
@@ -132,11 +132,11 @@ class Generation:
                 if n_generated >= rules.max_new_tokens:
                     reason = self._ending.close(StopReason.MAX_TOKENS)
                     break
-                if self._ending.has_content and self._is_out_of_time(started, prompt_ms, n_boxes):
+                if self._ending.has_content and self._is_out_of_time(started, prompt_ms, more=has_more_time):
                     reason = self._ending.close(StopReason.TIME_BOX)
-                    if self._kept_text.strip() or n_boxes == _MAX_BOXES:
+                    if has_more_time or self._kept_text.strip() or not self._may_judge:
                         break
-                    n_boxes = _MAX_BOXES
+                    has_more_time, reason = True, StopReason.CANCELLED
                     self._begin_text(self._written)
                 if len(context.held(seq)) + 1 >= context.n_ctx:
                     reason = self._ending.close(StopReason.CONTEXT_FULL)
@@ -220,7 +220,7 @@ class Generation:
         logits, allowed = self._context.logits(), self._allowed(next_bytes)
         naming = self._names.narrow(logits, allowed, self._new, self._healer.owed) if is_first_try else None
         if naming is not None:
-            yield from sampler.candidates(logits, naming)
+            yield from sampler.candidates(logits, allowed, naming)
         yield from sampler.candidates(logits, allowed)
 
     def _allowed(self, next_bytes: Sequence[int] | None) -> npt.NDArray[np.int64] | None:
@@ -320,14 +320,20 @@ class Generation:
         self._context.evaluate(seq, tokens[len(self._context.held(seq)) :])
         return n_tokens
 
-    def _is_out_of_time(self, started: float, prompt_ms: float, n_boxes: int = 1) -> bool:
-        """Whether the time box, or so many, are over. Reading a long prompt may take all of it on a busy machine; then
-        a share of it is added for writing, or the wait was for nothing.
+    @property
+    def _may_judge(self) -> bool:
+        """Whether what is still to be written could be judged, and so be shown."""
+        return self._guard is None or self._guard.has_time()
+
+    def _is_out_of_time(self, started: float, prompt_ms: float, *, more: bool = False) -> bool:
+        """Whether the time box is over, or `more` than that. Reading a long prompt may take all of it on a busy
+        machine; then a share of it is added for writing, or the wait was for nothing.
         """
         box_ms = self._prompt.stop.time_box_ms
         if box_ms is None:
             return False
-        return _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms) + (n_boxes - 1) * box_ms
+        more_ms = min(box_ms, _MAX_MORE_MS) if more else 0.0
+        return _ms_since(started) > max(box_ms, prompt_ms + _WRITING_SHARE * box_ms) + more_ms
 
     def _split_last_token(self) -> tuple[tuple[TokenId, ...], bytes]:
         """The tokens to evaluate, and the bytes that the answer must begin with instead of the last one."""

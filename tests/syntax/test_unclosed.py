@@ -42,6 +42,11 @@ from fimble.syntax.stop import Hole, StopVerdict
         ("json", '{\n  "a": 1,\n  $0\n', '"b": 2'),
         ("html", "<html>\n<body>\n<ul>\n  <li>a</li>\n  $0\n", "<li>b</li>"),
         ("typescriptreact", "const A = () => {\n  return (\n    <div>\n      $0\n", "<p>a</p>"),
+        # A statement or a value that ends in a semicolon behind its brace.
+        ("rust", "fn f() {\n    let a = A {\n        b: 1,\n        $0\n", "c: 2,"),
+        ("java", "class A {\n  int[] a = {\n    1,\n    $0\n", "2,"),
+        ("php", "<?php\n$f = function () {\n    g();\n    $0\n", "h();"),
+        ("csharp", "class A\n{\n    int[] a = {\n        1,\n        $0\n", "2,"),
         # A blank line with nothing below.
         ("java", "class A {\n  void f() {\n    a();\n    $0\n", "b();"),
         ("ruby", "class A\n  def f\n    a do |b|\n      c = $0\n", "1"),

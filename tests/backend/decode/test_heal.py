@@ -58,3 +58,6 @@ def test_candidates_come_by_probability_and_only_what_is_allowed() -> None:
     assert [choice.token for choice in candidates(logits.copy())] == [1, 2, 3, 0], "the lowest id wins a tie"
     assert [choice.token for choice in candidates(logits.copy(), np.array([3, 0]))] == [3, 0]
     assert sum(np.exp(choice.logprob) for choice in candidates(logits.copy())) == pytest.approx(1.0)
+    among_all = {choice.token: choice.logprob for choice in candidates(logits.copy())}
+    wanted = list(candidates(logits.copy(), None, np.array([3, 0])))
+    assert {choice.token: choice.logprob for choice in wanted} == {token: among_all[token] for token in (3, 0)}
