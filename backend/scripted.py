@@ -21,6 +21,8 @@ from fimble.syntax.parse import TreeCache
 _MARKERS = {"pre": "<|fim_prefix|>", "suf": "<|fim_suffix|>", "mid": "<|fim_middle|>"}
 _FIRST_MARKER = 256
 _END = TokenId(_FIRST_MARKER - 1)
+# A script is sure of every byte, and of many in a row.
+_LOGPROB = -0.0001
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ class ScriptedGeneration:
             for char in self._answer:
                 verdict = ending.push(char)
                 n_generated += 1
-                yield Token(TokenId(ord(char) % _FIRST_MARKER), verdict.text, -0.1)
+                yield Token(TokenId(ord(char) % _FIRST_MARKER), verdict.text, _LOGPROB)
                 if verdict.reason:
                     reason = verdict.reason
                     return
