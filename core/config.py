@@ -90,7 +90,7 @@ class CompletionOptions:
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)
     min_confidence: float = _option(
-        0.0,
+        0.001,
         "Probability (0 to 1) of the whole answer below which an automatic completion is not shown; 0 shows all.",
         minimum=0,
     )
