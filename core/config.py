@@ -90,8 +90,9 @@ class CompletionOptions:
     )
     invoked_time_box_ms: int = _option(10_000, "The same for a completion that the user asked for by hand.", minimum=1)
     min_confidence: float = _option(
-        0.001,
-        "Probability (0 to 1) of the whole answer below which an automatic completion is not shown; 0 shows all.",
+        0.2,
+        "Confidence (0 to 1, from its tokens' probabilities) below which an automatic completion is not shown; 0 shows"
+        " all.",
         minimum=0,
     )
     look_ahead: bool = _option(

@@ -310,8 +310,8 @@ class AnswerSource(StrEnum):
 class Completion:
     """An answer: put `text` in place of `replace`, which lies within the cursor's line.
 
-    `confidence` is the probability that the model gives the whole text, of what grammar and cursor allow at each token,
-    0 to 1; None where the backend gives none.
+    `confidence` is 0 to 1, by the probabilities of the tokens among what grammar and cursor allow; None where the
+    backend gives none.
     `n_refused_pieces` is how often the language's grammar refused what the model would have written.
     """
 

@@ -245,7 +245,7 @@ class Engine:
         shaped = shape(written.text, context.prefix, context.suffix, is_cut=stats.stop_reason.is_cut)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
-        confidence = written.confidence.probability
+        confidence = written.confidence.value
         shaped = self._unless_doubtful(request, shaped, confidence)
         self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
         if isinstance(shaped, RejectReason):
@@ -305,7 +305,7 @@ class Engine:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
         shaped = shape(rest, context.prefix, context.suffix, is_cut=answer.stop_reason.is_cut)
-        confidence = answer.confidence.after(len(answer.text) - len(rest)).probability
+        confidence = answer.confidence.after(len(answer.text) - len(rest)).value
         shaped = self._unless_doubtful(request, shaped, confidence)
         if isinstance(shaped, RejectReason):
             return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)

@@ -1,4 +1,4 @@
-"""How sure the model is of what it wrote: the probability of the whole, or of what is left once some of it is typed."""
+"""How sure the model is of what it wrote, as a whole or of what is left once some of it is typed."""
 
 from __future__ import annotations
 
@@ -25,6 +25,12 @@ class Confidence:
         return Confidence(tuple((begin - n_chars, logprob) for begin, logprob in self.steps if begin >= n_chars))
 
     @property
-    def probability(self) -> float | None:
-        """0 to 1; None where nothing is known."""
-        return math.exp(sum(logprob for _, logprob in self.steps)) if self.steps else None
+    def value(self) -> float | None:
+        """0 to 1; None where nothing is known. The product of the n probabilities, to the power of 1 / sqrt(n).
+
+        Of the product long answers have too little however right they are, of the mean (1 / n) wrong ones too much, as
+        most of their tokens are certain (docs/LOG.md, 2026-11-30).
+        """
+        if not self.steps:
+            return None
+        return math.exp(sum(logprob for _, logprob in self.steps) / math.sqrt(len(self.steps)))

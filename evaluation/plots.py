@@ -49,8 +49,7 @@ def _show_or_not(pyplot: Any, runs: Mapping[str, Run], folder: Path) -> Path:
             color=line.get_color(),
             label=f"{name}: right ones shown",
         )
-    axes.set_xscale("log")
-    axes.set_xlim(1e-6, 1)
+    axes.set_xlim(0, 1)
     axes.set_xlabel("least confidence (completion.min_confidence)")
     axes.set_ylabel("share")
     axes.set_ylim(0, 1)

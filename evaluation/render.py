@@ -26,7 +26,7 @@ _SHOWN = {
     "cceval": ("em_cceval", "es_cceval", "id_f1_cceval", "em"),
 }
 _SHOWN_OTHERWISE = ("em", "em_first_line", "es", "parse_ok")
-_LEASTS = (0.0, 0.001, 0.01, 0.03, 0.1, 0.3)
+_LEASTS = (0.0, 0.1, 0.2, 0.3, 0.4, 0.6)
 _COMPARED = ("em", "em_first_line", "pass_at_1", "adds_error", "adds_error_compiler", "overlap", "empty")
 
 
@@ -177,8 +177,7 @@ def _show_or_not(results: Sequence[RecordResult]) -> str:
     named = dict.fromkeys(result.set_name for result in results if result.confidence is not None)
     lines = [
         "What `completion.min_confidence` would do: the share of right answers (tests passed, or a match by any scorer",
-        "of the set) among those then shown, and the share of all right ones that is then shown. The confidence is the",
-        "probability that the model gives the whole answer.",
+        "of the set) among those then shown, and the share of all right ones that is then shown.",
         "",
         "| set | least confidence | answers shown | right of those shown | right ones shown |",
         "|---" * 5 + "|",
