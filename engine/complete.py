@@ -182,6 +182,12 @@ class Engine:
         if self._workspace:
             self._workspace.on_open(document)
 
+    def edited(self, document: Document) -> None:
+        """An open text is now this one. `complete` takes note of the text that it is asked about by itself."""
+        self._edits.see(document)
+        if self._workspace:
+            self._workspace.on_edit(document)
+
     def closed(self, uri: str) -> None:
         """An editor closed a text."""
         self._edits.closed(uri)
@@ -207,10 +213,7 @@ class Engine:
     async def _answer(self, request: CompletionRequest, started_ms: float, notes: Notes) -> Completion | Rejection:
         if refused := gate.refusal(request, self._config):
             return self._reject(request, started_ms, refused.reason, refused.detail)
-        # Here alone: what is written ahead of the user is no edit of theirs.
-        self._edits.see(request.document)
-        if self._workspace:
-            self._workspace.on_edit(request.document)
+        self.edited(request.document)  # here alone: what is written ahead of the user is no edit of theirs
         info = await self._backend.describe()
         around = await gather(_with_popup_item(request))
         route = self._route(request, around, info)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 _DEFAULT_WIDTH = 4
 # Lines this near to the cursor say what the file does.
 _MAX_CHARS_READ = 20_000
+# A comment's stars stand below each other, one column deeper than the comment: they say nothing of levels.
+_STAR = re.compile(r"[ \t]+\*(?:[\s/]|$)")
 
 
 def fit_indentation(text: str, prefix: str, suffix: str) -> str:
@@ -71,7 +74,7 @@ def _blanks(line: str) -> str:
 def _indented_lines(prefix: str, suffix: str) -> list[str]:
     """Lines near the cursor that begin with blanks; what stands right of it begins no line."""
     near = prefix[-_MAX_CHARS_READ:] + "\n" + suffix[:_MAX_CHARS_READ].partition("\n")[2]
-    return [line for line in near.split("\n") if line.strip() and line[0] in " \t"]
+    return [line for line in near.split("\n") if line.strip() and line[0] in " \t" and not _STAR.match(line)]
 
 
 def _indented(line: str, step: int, *, tabs: bool) -> str:
@@ -86,7 +89,6 @@ def _indented(line: str, step: int, *, tabs: bool) -> str:
 def _step(lines: Sequence[str]) -> int:
     """Columns of one level, from lines indented with spaces."""
     widths = [len(line) - len(line.lstrip(" ")) for line in lines if line[0] == " "]
-    # A width of one is the star of a comment.
     step = math.gcd(*(width for width in widths if width > 1)) if widths else 0
     if step > _DEFAULT_WIDTH:  # lines of one depth only: 12 is three levels of 4, not four of 3
         step = next((width for width in (_DEFAULT_WIDTH, 2) if step % width == 0), step)

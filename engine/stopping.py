@@ -66,7 +66,7 @@ def neighbours(prefix: str, suffix: str) -> tuple[str, ...] | None:
     rest, _, below = suffix.partition("\n")
     if line_head.strip() or rest.strip():
         return None
-    lines = (above.rpartition("\n")[2] if newline else "", below.lstrip("\n").partition("\n")[0])
+    lines = (above.rpartition("\n")[2] if newline else "", below.lstrip("\r\n").partition("\n")[0])
     return tuple(line.strip() for line in lines if len(line.strip()) >= MIN_LINE_CHARS)
 
 

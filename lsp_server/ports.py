@@ -35,6 +35,10 @@ class CompletionEngine(Protocol):
         """A text was opened: others' prompts may show it."""
         ...
 
+    def edited(self, document: Document) -> None:
+        """An open text was edited that is not the one that `complete` is asked about."""
+        ...
+
     def closed(self, uri: str) -> None:
         """A text was closed."""
         ...

@@ -87,6 +87,7 @@ class Session:
         self._has_answered_settings = False
         self._background: set[asyncio.Task[None]] = set()
         self._cursor: tuple[str, Place] | None = None
+        self._edited: dict[str, None] = {}  # texts since an engine saw them, the latest last
         self._is_open = False
         self._has_settings = asyncio.Event()
         self._taking_settings = asyncio.Lock()
@@ -163,6 +164,7 @@ class Session:
             self.counting.withdrawn(snapshot.uri)
             return None
         self._warming.end(_WARM_KEY)
+        self._tell_edits(room, but=snapshot.uri)
         request = CompletionRequest(
             request_id=request_id,
             document=snapshot.document,
@@ -202,6 +204,7 @@ class Session:
         off = self._off(room, document.uri, document.language_id)
         if off is not None:
             raise InputError(f"No completions here ({off.value}): the model sees nothing.", mend="Turn them on first.")
+        self._tell_edits(room, but=snapshot.uri)
         request = CompletionRequest(RequestId(uuid.uuid4().hex), document, snapshot.cursor, Trigger.INVOKED)
         return await self._rooms.engine_of(room).explain(request)
 
@@ -220,12 +223,15 @@ class Session:
     def edit_text(self, uri: str, version: int, edits: Sequence[Edit]) -> None:
         """A text was edited. Edits of texts that are not open mean nothing."""
         replaced = self.documents.change(uri, version, edits)
+        self._edited.pop(uri, None)
+        self._edited[uri] = None
         self.text_changed(uri)
         self.counting.edited(uri, version, replaced)
 
     def close_text(self, uri: str) -> None:
         """A text was closed."""
         was_open = self.documents.close(uri)
+        self._edited.pop(uri, None)
         self.text_changed(uri)
         if was_open:
             self.counting.closed(uri)
@@ -321,12 +327,26 @@ class Session:
                 self._tell_open_text(room, uri)
 
     def _tell_open_text(self, room: Room, uri: str) -> None:
-        """What is open helps where another text is completed; texts without completions are shown nowhere."""
+        """What is open helps where another text is completed."""
+        document = self._shown(room, uri)
+        if room.engine is not None and document is not None:
+            room.engine.opened(document)
+
+    def _tell_edits(self, room: Room, but: str) -> None:
+        """Texts that were edited where nothing was asked for, as by a rename or an undo; of `but` the engine hears."""
+        self._edited.pop(but, None)
+        for uri in [uri for uri in self._edited if self._rooms.room_of(self._path_of(uri)) is room]:
+            del self._edited[uri]
+            document = self._shown(room, uri)
+            if room.engine is not None and document is not None:
+                room.engine.edited(document)
+
+    def _shown(self, room: Room, uri: str) -> Document | None:
+        """An open text as it is now; None where it gets no completions: then others' prompts do not show it."""
         found = self.documents.find(uri)
-        if room.engine is None or found is None or not found.in_sync:
-            return
-        if self._off(room, self.documents.file_of(uri), found.language_id) is None:
-            room.engine.opened(Document(uri, found.language_id, found.version, found.text.text))
+        if found is None or not found.in_sync or self._off(room, self.documents.file_of(uri), found.language_id):
+            return None
+        return Document(uri, found.language_id, found.version, found.text.text)
 
     async def _ask_settings(self) -> dict[Path | None, tuple[Layer, ...]]:
         """The client's settings, per folder and (None) in general."""

@@ -328,8 +328,10 @@ async def test_what_an_editor_has_open_is_shown_and_counted(tmp_path: Path) -> N
         await engine.complete(asked)
         assert sink.events[-1].fields["context_sources"] == "open files"
         assert "total_price_cents_0" in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
+        engine.edited(Document(other, "python", 2, unsaved.replace("cents", "euros")))
+        assert "total_price_euros_0" in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
         engine.closed(other)
-        assert "total_price_cents_0" not in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
+        assert "total_price_" not in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
     finally:
         await engine.aclose()
 
@@ -423,4 +425,11 @@ async def test_what_the_model_is_not_sure_of_is_not_shown_unasked(
         assert isinstance(outcome, Completion) is is_shown
         if isinstance(outcome, Rejection):
             assert outcome.reason is RejectReason.LOW_CONFIDENCE
+    assert len(backend.prompts) == 1
+
+
+async def test_what_is_held_back_is_shown_once_the_doubtful_beginning_is_typed() -> None:
+    engine, backend = engine_of("a + b\n", completion__min_confidence=0.99979)  # 0.99977 for five tokens, 0.9998 for four
+    assert (await rejected(engine, "return $0\n")).reason is RejectReason.LOW_CONFIDENCE
+    assert (await completed(engine, "return a$0\n")).text == " + b"
     assert len(backend.prompts) == 1

@@ -86,6 +86,14 @@ async def test_an_edit_shows_where_a_text_is_brought_to_the_front() -> None:
     assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
 
 
+async def test_an_edit_counts_where_nothing_was_asked_for() -> None:
+    engine, _ = engine_of("a + b")
+    engine.opened(of_other_file("old$0\n").document)
+    await completed(engine, "return $0\n")
+    engine.edited(of_other_file("new$0\n").document)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
+
+
 async def test_answers_last_while_this_file_is_edited_and_others_are_looked_at() -> None:
     engine, backend = engine_of("a + b")
     await completed(engine, "return $0\n")

@@ -81,6 +81,9 @@ class FakeEngine:
     def opened(self, document: Document) -> None:
         self.open[document.uri] = document.text
 
+    def edited(self, document: Document) -> None:
+        self.open[document.uri] = document.text
+
     def closed(self, uri: str) -> None:
         self.open.pop(uri, None)
 
