@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from fimble.core.flow import Document, StopReason
 from fimble.engine.confidence import Confidence
-from fimble.syntax.closers import is_only_closers
+from fimble.syntax.closers import is_only_closers, opens_any
 
 _MAX_ANSWERS = 128
 _MAX_CHARS = 16_000_000
@@ -32,14 +32,19 @@ class Answer:
     def after(self, prefix: str, suffix: str) -> str | None:
         """What is left of the answer once `prefix` is there; None where it does not apply."""
         typed = typed_into(self.prefix, prefix)
-        if typed is None or (suffix != self.suffix and not self._is_typed_over(typed, suffix)):
-            return None
-        return left_of(self.text, typed)
+        left = None if typed is None else left_of(self.text, typed)
+        if typed is None or left is None or suffix == self.suffix:
+            return left
+        return left if self._is_typed_over(typed, left, suffix) else None
 
-    def _is_typed_over(self, typed: str, suffix: str) -> bool:
-        """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs."""
+    def _is_typed_over(self, typed: str, left: str, suffix: str) -> bool:
+        """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs.
+
+        They must be the answer's own: those that it left for what it opens later would be missing there.
+        """
         closers = self.suffix[: len(self.suffix) - len(suffix)]
-        return self.suffix.endswith(suffix) and is_only_closers(closers) and typed.endswith(closers)
+        is_gone_over = self.suffix.endswith(suffix) and is_only_closers(closers) and typed.endswith(closers)
+        return is_gone_over and not opens_any(left, closers)
 
 
 def typed_into(before: str, now: str) -> str | None:

@@ -55,13 +55,13 @@ def closed_again(head: str, line: str, rest: str) -> ClosedAgain | None:
             if is_open == [char]:
                 is_open.pop()
             if n_found == len(due):
-                return None if _opens_any(line[at:], due) else ClosedAgain(n_before, at)
+                return None if opens_any(line[at:], due) else ClosedAgain(n_before, at)
         elif not _follow(is_open, char):
             return None
     return None
 
 
-def _opens_any(line: str, closers: str) -> bool:
+def opens_any(line: str, closers: str) -> bool:
     """Whether `line` leaves something open that one of `closers` would close."""
     is_open: list[str] = []
     for char in _signs(line):

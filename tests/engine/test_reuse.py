@@ -140,3 +140,10 @@ async def test_an_answer_of_another_file_is_not_reused() -> None:
     other = request("return $0\n")
     await engine.complete(replace(other, document=replace(other.document, uri="file:///w/b.py")))
     assert len(backend.prompts) == 2
+
+
+async def test_a_bracket_gone_over_was_the_answers_own() -> None:
+    engine, backend = engine_of("x) + g(y")  # the bracket that stands there closes `g(`
+    assert (await completed(engine, "r = f($0)\n")).text == "x) + g(y"
+    await engine.complete(request("r = f(x)$0\n"))  # gone over: nothing would close `g(`
+    assert len(backend.prompts) == 2
