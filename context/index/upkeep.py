@@ -6,24 +6,20 @@ import contextlib
 import logging
 import subprocess
 import threading
-import time
 from pathlib import Path
 
-from fimble.context.index.files import FileTable, rescan, scan
-from fimble.context.index.ignore import FOLDER_MARKS, IgnoreRules
+from fimble.context.index.files import FileTable
+from fimble.context.index.following import Follower
 from fimble.context.index.refresh import refresh, refresh_files
 from fimble.context.index.store import BusyIndexError, DamagedIndexError, IndexStore
 from fimble.context.index.watch import Watcher
 from fimble.context.index.worker import SOMEBODY_ELSE, start_worker
-from fimble.context.index.workspace import Workspace, code_language
+from fimble.context.index.workspace import Workspace
 
 _log = logging.getLogger(__name__)
 
 # Up to so many files are read by the thread that heard of them: 5 ms each. More go to the indexing process.
 _MAX_INLINE_FILES = 40
-# A system that has more to tell than it can keep drops changes, and of a link it does not tell that the linked file has
-# changed; while files are saved, all are looked at this often.
-_SCAN_EVERY_S = 60.0
 _TRY_AGAIN_S = 2.0
 
 
@@ -34,14 +30,12 @@ class Upkeep:
         """Nothing runs yet."""
         self._workspace = workspace
         self._index = index
-        self._watcher = Watcher(workspace.root, self._take)
+        self._follower = Follower(workspace, self._bring_up)
+        self._watcher = Watcher(workspace.root, self._follower.take)
         self._workers: list[subprocess.Popen[bytes]] = []
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._is_behind = False
-        self._seen: FileTable | None = None
-        self._rules = IgnoreRules(workspace.root)
-        self._scanned_at_s = 0.0
 
     def start(self) -> None:
         """Begin to watch, and bring the index up to date in a process of low priority. Returns at once."""
@@ -64,22 +58,8 @@ class Upkeep:
         except Exception:
             _log.exception("%s is not indexed", self._workspace.root)
 
-    def _take(self, paths: frozenset[str] | None) -> None:
-        """Take up what the watcher heard of; a file that was saved does not wait for all to be looked at."""
-        if self._seen is not None and paths is not None and not any(_marks_a_folder(path) for path in paths):
-            self._follow(rescan(self._workspace.root, self._seen, self._rules, paths), paths)
-            if time.monotonic() - self._scanned_at_s < _SCAN_EVERY_S:
-                return
-        self._rules = IgnoreRules(self._workspace.root)
-        self._scanned_at_s = time.monotonic()
-        self._follow(scan(self._workspace.root), paths or frozenset())
-
-    def _follow(self, files: FileTable, paths: frozenset[str]) -> None:
-        """Bring table and index to `files`; of `paths` nothing is believed to be as it was."""
-        seen, self._seen = self._seen or self._workspace.files, files
-        if list(files.stamps) != list(self._workspace.files.stamps):
-            self._workspace.replace_files(files)  # only then: a new table has every selection made anew
-        changed = _changed(seen, files) | {path for path in paths if code_language(path)}
+    def _bring_up(self, files: FileTable, changed: frozenset[str]) -> None:
+        """Bring the index to `files`."""
         if 0 < len(changed) <= _MAX_INLINE_FILES and not self._is_behind:
             try:
                 with contextlib.closing(IndexStore(self._index)) as store:
@@ -111,12 +91,3 @@ class Upkeep:
 def refresh_now(workspace: Workspace, store: IndexStore) -> None:
     """Bring an index up to date here and now: for small workspaces, whose index lives in memory."""
     workspace.replace_files(refresh(workspace.root, store).files)
-
-
-def _marks_a_folder(path: str) -> bool:
-    return path.rpartition("/")[2] in FOLDER_MARKS
-
-
-def _changed(before: FileTable, after: FileTable) -> set[str]:
-    paths = {path for path, stamp in after.stamps.items() if before.stamps.get(path) != stamp}
-    return paths | (set(before.stamps) - set(after.stamps))

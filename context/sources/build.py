@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import overload
 
 from fimble.context.gather import path_of_uri
-from fimble.context.index.files import relative_path, scan
+from fimble.context.index.files import FileTable, relative_path
+from fimble.context.index.following import Follower
 from fimble.context.index.hidden import HiddenFiles
+from fimble.context.index.refresh import refresh_files
 from fimble.context.index.store import BusyIndexError, IndexStore, index_path
 from fimble.context.index.upkeep import Upkeep, refresh_now
 from fimble.context.index.watch import Watcher
@@ -175,10 +177,12 @@ class _Index:
     def __init__(self, files: Workspace, path: Path | None, executor: ThreadPoolExecutor, *, keeps_up: bool) -> None:
         """`executor` is the sources' thread."""
         self._files = files
+        self._follower = Follower(files, self._bring_up)
         self._path = path if keeps_up or (path is not None and path.exists()) else None
         self._executor = executor
         self._keeps_up = keeps_up
         self._store: IndexStore | None = None
+        self._in_memory: IndexStore | None = None
         self._end_upkeep: Callable[[], None] = _nothing
         self._try_at_s = 0.0
         self._lock = threading.Lock()
@@ -200,8 +204,8 @@ class _Index:
     def _open(self) -> None:
         root = self._files.root
         if len(self._files.files) <= _MAX_FILES_IN_MEMORY:
-            self._store = IndexStore(None)
-            refresh_now(self._files, self._store)
+            self._store = self._in_memory = IndexStore(None)
+            refresh_now(self._files, self._in_memory)
             watcher = Watcher(root, self._take)
             # Counting the folders takes as long as the disk does.
             start = threading.Thread(target=watcher.start, name="fimble-index-start", daemon=True).start
@@ -217,19 +221,22 @@ class _Index:
                 self._end_upkeep = end
                 start()
 
-    def _take(self, _paths: frozenset[str] | None) -> None:
+    def _take(self, paths: frozenset[str] | None) -> None:
+        """An index in memory belongs to the sources' thread."""
         with contextlib.suppress(RuntimeError):  # closed meanwhile
-            self._executor.submit(self._refresh)
+            self._executor.submit(self._follower.take, paths)
 
-    def _refresh(self) -> None:
-        """Look at a small workspace again: an index in memory belongs to the sources' thread."""
-        files = scan(self._files.root)
-        if len(files) <= _MAX_FILES_IN_MEMORY and self._store is not None:
-            refresh_now(self._files, self._store)
+    def _bring_up(self, files: FileTable, changed: frozenset[str]) -> None:
+        """Bring the index in memory to `files`."""
+        store = self._in_memory
+        if store is None:
             return
-        self._files.replace_files(files)  # it has grown: from now on its index is on the disk
-        self._end_upkeep()
-        self._store, self._try_at_s = None, 0.0
+        if len(files) <= _MAX_FILES_IN_MEMORY:
+            refresh_files(self._files.root, store, files, sorted(changed))
+        else:  # the workspace has grown: from now on its index is on the disk
+            self._end_upkeep()
+            self._store = self._in_memory = None
+            self._try_at_s = 0.0
 
     def implementations(self, base_name: str) -> list[tuple[str, str]]:
         """Path and name of types with this base."""

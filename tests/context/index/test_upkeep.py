@@ -20,6 +20,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
+from fimble.context.index import following
 from fimble.context.index import upkeep as upkeep_module
 from fimble.context.index.files import scan
 from fimble.context.index.refresh import refresh
@@ -56,13 +57,13 @@ class Disk(RuleBasedStateMachine):
         self.ear = Watcher(self.root, lambda _: None)
         self.clock = itertools.count(1)
         # Only what was heard of may be looked at, and what is read is read here.
-        self.was = (upkeep_module._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES)
-        upkeep_module._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES = float("inf"), 1_000
-        self.upkeep._take(None)
+        self.was = (following._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES)
+        following._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES = float("inf"), 1_000
+        self.upkeep._follower.take(None)
         self.is_taken = True
 
     def teardown(self) -> None:
-        upkeep_module._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES = self.was
+        following._SCAN_EVERY_S, upkeep_module._MAX_INLINE_FILES = self.was
         self.store.close()
         shutil.rmtree(self.folder)
 
@@ -149,7 +150,7 @@ class Disk(RuleBasedStateMachine):
         self.ear._everything = False
         self.ear._paths.clear()
         if everything or paths:
-            self.upkeep._take(None if everything else paths)
+            self.upkeep._follower.take(None if everything else paths)
         self.is_taken = True
 
     @invariant()
@@ -235,7 +236,7 @@ def test_indexing_that_failed_is_done_with_the_next_change(
         upkeep._run_worker()
     assert not store.places_of("f7")
     (root / "another.py").write_text("def g(): ...\n")
-    upkeep._take(frozenset({"another.py"}))
+    upkeep._follower.take(frozenset({"another.py"}))
     eventually_fresh(root, store, workspace)
 
 
@@ -249,14 +250,14 @@ def test_who_cannot_write_to_an_index_has_it_made_whole(
     root, store, workspace, upkeep = watched
     for number in range(60):
         (root / f"m{number}.py").write_text(f"def f{number}(): ...\n")
-    upkeep._take(None)
+    upkeep._follower.take(None)
 
     def meet_trouble(*_: object) -> None:
         raise trouble
 
     monkeypatch.setattr(upkeep_module, step, meet_trouble)
     (root / "m3.py").write_text("def g(): ...\n")
-    upkeep._take(frozenset({"m3.py"}))
+    upkeep._follower.take(frozenset({"m3.py"}))
     eventually_fresh(root, store, workspace)
 
 
