@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from pathspec import GitIgnoreSpec
 
-from fimble.context.index.rule_files import GIT_FILES, read_rules
+from fimble.context.index.rule_files import GIT_FILES, folders_above, last_decision, read_rules
 from fimble.syntax.languages import Language, language_for
 from fimble.syntax.outline.read import has_outlines
 
@@ -64,13 +65,27 @@ class IgnoreRules:
     def _is_ignored(self, path: str) -> bool:
         """As git decides: the last pattern that matches wins, those of inner folders after those of outer ones."""
         names = path.rstrip("/").split("/")
-        ignored = False
+        ignored = bool(last_decision((spec, way + path) for spec, way in self._above))
         for depth in range(len(names)):
             inner = path[len("/".join(names[:depth])) :].lstrip("/")
             for spec in self._specs_of("/".join(names[:depth]) or "."):
                 if (decision := spec.check_file(inner).include) is not None:
                     ignored = decision
         return ignored
+
+    @cached_property
+    def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
+        """Patterns of the folders above in the repository, and the way from there; those of git only where they leave
+        the workspace itself: who opens an ignored folder wants what is in it.
+        """
+        above = [
+            (name, spec, way)
+            for folder, way in folders_above(self._root)
+            for name in RULE_FILES
+            if (spec := read_rules(folder / name)) is not None
+        ]
+        is_ignored = last_decision((spec, way) for name, spec, way in above if name in GIT_FILES)
+        return [(spec, way) for name, spec, way in above if not (is_ignored and name in GIT_FILES)]
 
     def _specs_of(self, folder: str) -> tuple[GitIgnoreSpec, ...]:
         if folder not in self._specs:

@@ -40,6 +40,16 @@ def test_as_git_decides(root: Path, path: str, excluded: bool) -> None:
     assert Exclusions(root).excludes(target) is excluded
 
 
+@pytest.mark.parametrize("is_repository", [True, False])
+def test_rules_above_the_workspace_count_in_a_repository(root: Path, *, is_repository: bool) -> None:
+    if is_repository:
+        (root / ".git").mkdir()
+    assert Exclusions(root / "lib").excludes(root / "lib" / "a.sql") is is_repository
+    assert not Exclusions(root / "lib").excludes(root / "lib" / "report.sql")
+    (root / ".fimbleignore").write_text("lib/\n", "utf-8")  # who keeps a folder out does so wherever it is opened
+    assert Exclusions(root / "lib").excludes(root / "lib" / "b.py") is is_repository
+
+
 def test_changes_are_seen(root: Path) -> None:
     exclusions = Exclusions(root)
     assert exclusions.excludes(root / "a.sql")

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from fimble.context.index.files import FileTable, Stamp, relative_path, rescan, scan
-from fimble.context.index.ignore import IgnoreRules, is_unfit
+from fimble.context.index.ignore import RULE_FILES, IgnoreRules, is_unfit
+from fimble.context.index.rule_files import RuleFiles
 
 
 def write(root: Path, files: dict[str, str]) -> None:
@@ -75,6 +76,41 @@ def test_ignore_files_are_obeyed_as_git_does(tmp_path: Path) -> None:
         text=True,
     ).stdout.split()
     assert paths(tmp_path) == sorted(listed)
+
+
+def test_ignore_files_above_the_workspace_are_obeyed_as_git_does(tmp_path: Path) -> None:
+    files = {
+        ".gitignore": "dist/\nlocal_*.py\n/packages/web/only_web.py\n/only_top.py\n",
+        "packages/.gitignore": "!local_kept.py\n/web/cache/\n*.gen.py\n",
+        "packages/web/.gitignore": "!keep.gen.py\n",
+        **{
+            f"packages/web/{path}": ""
+            for path in ("a.py", "dist/b.py", "local_a.py", "local_kept.py", "only_web.py", "only_top.py", "cache/c.py")
+        },
+        **{f"packages/web/{path}": "" for path in ("x.gen.py", "keep.gen.py", "sub/dist/d.py", "sub/cache/e.py")},
+    }
+    write(tmp_path, files)
+    subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
+    web = tmp_path / "packages/web"
+    listed = subprocess.run(
+        ["git", "-C", str(web), "ls-files", "--others", "--exclude-standard", "*.py"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.split()
+    assert paths(web) == sorted(listed)
+    rules = RuleFiles(web, RULE_FILES)
+    assert {path for path in (name.removeprefix("packages/web/") for name in files) if rules.match(path)} == {
+        path.removeprefix("packages/web/") for path in files if path.endswith(".py")
+    } - set(listed)
+
+
+def test_who_opens_an_ignored_folder_wants_what_is_in_it(tmp_path: Path) -> None:
+    write(tmp_path, {".git/HEAD": "", ".gitignore": "scratch/\n*.gen.py\n", ".fimbleignore": "mine.py\n"})
+    write(tmp_path, {f"scratch/{name}": "" for name in ("a.py", "x.gen.py", "mine.py")})
+    assert paths(tmp_path / "scratch") == ["a.py", "x.gen.py"]
+    rules = RuleFiles(tmp_path / "scratch", RULE_FILES)
+    assert [name for name in ("a.py", "x.gen.py", "mine.py") if rules.match(name)] == ["mine.py"]
 
 
 def test_own_ignore_file_comes_on_top(tmp_path: Path) -> None:
