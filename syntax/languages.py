@@ -10,6 +10,9 @@ from enum import StrEnum
 from functools import cache
 from pathlib import PurePath
 
+from fimble.syntax import respelling
+from fimble.syntax.respelling import Respelling
+
 PLAINTEXT = "plaintext"
 
 
@@ -27,17 +30,15 @@ class BlockStyle(StrEnum):
 class GrammarSource:
     """Where a tree-sitter grammar comes from: a module and its function that gives the language pointer.
 
-    `end_padding` is put after every text before it is parsed. `respelled` are spellings that the language has and the
-    grammar has not, each with one of the same length that stands for it in what is parsed, wherever it occurs.
-    `has_loose_commas` says that the language, unlike the grammar, has commas before closing brackets. `stops_early`
-    says that behind a sign which no token begins with the parser may drop the rest of the file, and call it whole.
+    `end_padding` is put after every text before it is parsed. `respellings` stand for what the language has and the
+    grammar has not. `stops_early` says that behind a sign which no token begins with the parser may drop the rest of
+    the file, and call it whole.
     """
 
     module: str
     function: str = "language"
     end_padding: bytes = b""
-    respelled: tuple[tuple[bytes, bytes], ...] = ()
-    has_loose_commas: bool = False
+    respellings: tuple[Respelling, ...] = ()
     stops_early: bool = False
 
 
@@ -149,7 +150,6 @@ _END_OF_NESTED_COMMENT = Closer(b" */ */", b"/*")
 
 
 _SLASHES = ("/*", "*/")
-_PLUS_EXPONENTS = ((b"e+", b"e-"), (b"E+", b"E-"))  # of JSON's `1.5e+3`
 
 _JAVASCRIPT_KEYWORDS = _words(
     # Not default and export, which stand where names do in `export { default as a }`.
@@ -184,7 +184,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_javascript"),
+        grammar=GrammarSource("tree_sitter_javascript", respellings=(*respelling.AMPERSANDS, *respelling.JSX_NAMES)),
         qualified=True,
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
@@ -208,7 +208,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_typescript", "language_tsx"),
+        grammar=GrammarSource("tree_sitter_typescript", "language_tsx", respellings=respelling.AMPERSANDS),
         qualified=True,
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
@@ -219,8 +219,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        # Since Java 21; the grammar takes names there, and no part of this one is a reserved word.
-        grammar=GrammarSource("tree_sitter_java", respelled=((b"case null, default", b"case null, def.ult"),)),
+        grammar=GrammarSource("tree_sitter_java", respellings=respelling.JAVA),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""')),
         head_kinds=frozenset({"package_declaration", "import_declaration"}),
@@ -268,7 +267,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_c"),
+        grammar=GrammarSource("tree_sitter_c", respellings=respelling.C),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', "< >")),
         hard_keywords=_words(
@@ -283,7 +282,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_cpp"),
+        grammar=GrammarSource("tree_sitter_cpp", respellings=respelling.CPP),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', "< >", 'R" )"')),
         hard_keywords=_words(
@@ -318,7 +317,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS),
+        grammar=GrammarSource("tree_sitter_json", respellings=respelling.JSON),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers('"')),
     ),
@@ -329,7 +328,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_json", respelled=_PLUS_EXPONENTS, has_loose_commas=True),
+        grammar=GrammarSource("tree_sitter_json", respellings=(*respelling.JSON, *respelling.LOOSE_COMMAS)),
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers('"')),
     ),
@@ -338,7 +337,7 @@ _LANGUAGES: tuple[Language, ...] = (
         suffixes=(".html", ".htm", ".xhtml"),
         block_comment=("<!--", "-->"),
         block_style=BlockStyle.TAGS,
-        grammar=GrammarSource("tree_sitter_html"),
+        grammar=GrammarSource("tree_sitter_html", respellings=respelling.AMPERSANDS),
         qualified=True,
         closers=_closers("<!-- -->", "'", '"', "< >"),
         unnamed_tokens=(b"doctype", b"DOCTYPE", b"Doctype"),
@@ -393,7 +392,7 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         # tree-sitter-kotlin 1.1.0 never returns from `var a = b/**/\n@`: its scanner looks for white space after `@`
         # without asking for the end of the text.
-        grammar=GrammarSource("tree_sitter_kotlin", end_padding=b"\n", stops_early=True),
+        grammar=GrammarSource("tree_sitter_kotlin", end_padding=b"\n", respellings=respelling.KOTLIN, stops_early=True),
         qualified=True,
         closers=(_END_OF_COMMENT, _END_OF_NESTED_COMMENT, *_closers("'", '"', '"""', '" }"')),
         unnamed_tokens=(b"constructor", b"get", b"set", b"!in", b"!is"),

@@ -63,7 +63,7 @@ def edited(
 ) -> SyntaxTree | None:
     """The tree after `old.text[start:old_end]` became `replacement`; None when that would take too much work."""
     text = old.text[:start] + replacement + old.text[old_end:]
-    tree = shifted_tree(old, first_change(grammar, old.text, text, start), old_end, text)
+    tree = shifted_tree(old, *changed_input(grammar, old.text, text, start, old_end), text)
     parsed = _bounded_parse(grammar, text, tree, max_work_units, max_cpu_ms)
     return SyntaxTree(text, parsed, grammar.unread_from(text, parsed.root_node)) if parsed else None
 
@@ -84,14 +84,17 @@ def shifted_tree(old: SyntaxTree, start: int, old_end: int, new_text: bytes) -> 
     return tree
 
 
-def first_change(grammar: Grammar, old_text: bytes, new_text: bytes, start: int) -> int:
-    """Where a parser is given other bytes for `new_text` than for `old_text`, which differ from `start` on.
+def changed_input(grammar: Grammar, old_text: bytes, new_text: bytes, start: int, old_end: int) -> tuple[int, int]:
+    """Which bytes of `old_text` a parser is given otherwise in `new_text`, which differs in `old_text[start:old_end]`.
 
-    What follows a comma may make it a blank, or a comma again.
+    They may be more than these: what is typed decides how what stands around it is spelled for the parser.
     """
-    if not grammar.has_loose_commas:
-        return start
-    return min(start, common_prefix_length(grammar.respelled(old_text), grammar.respelled(new_text)))
+    old_input, new_input = grammar.respelled(old_text), grammar.respelled(new_text)
+    if old_input is old_text and new_input is new_text:
+        return start, old_end
+    start = min(start, common_prefix_length(old_input, new_input))
+    n_same = common_suffix_length(old_input, new_input, len(old_text) - old_end)
+    return start, len(old_text) - n_same
 
 
 def point_at(text: bytes, offset: int) -> tuple[int, int]:

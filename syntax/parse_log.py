@@ -13,7 +13,7 @@ import tree_sitter
 
 from fimble.syntax.grammar import Grammar, grammar_for
 from fimble.syntax.languages import languages
-from fimble.syntax.parse import SyntaxTree, first_change, shifted_tree
+from fimble.syntax.parse import SyntaxTree, changed_input, shifted_tree
 
 _PROCESS = re.compile(r"process version:\d+, version_count:(\d+), state:(\d+), row:(\d+), col:(\d+)")
 _LINE_END = re.compile(rb"\n")
@@ -86,7 +86,7 @@ class LogReader:
         self.n_parses += 1
         if base is not None and base.resync > 0:
             listener = _Listener()
-            start = first_change(self._grammar, base.tree.text, text, base.resync)
+            start, _ = changed_input(self._grammar, base.tree.text, text, base.resync, len(base.tree.text))
             tree = self._parse(text, shifted_tree(base.tree, start, len(base.tree.text), text), start, listener)
             reading = listener.reading(SyntaxTree(text, tree), start)
             if reading is not None:

@@ -94,11 +94,7 @@ class RuleFiles:
 
     def _specs(self, names: Sequence[str]) -> Iterator[tuple[GitIgnoreSpec, str, int]]:
         """Patterns, outermost first, the way from their folder to the workspace, and how many of `names` lead to it."""
-        above = [
-            (name, spec, way)
-            for folder, way in self._folders_above
-            for name, spec in self._specs_of(folder)
-        ]
+        above = [(name, spec, way) for folder, way in self._folders_above for name, spec in self._specs_of(folder)]
         if last_decision((spec, way) for name, spec, way in above if name in GIT_FILES):
             above = [of for of in above if of[0] not in GIT_FILES]  # who opens an ignored folder wants what is in it
         yield from ((spec, way, 0) for _, spec, way in above)

@@ -429,7 +429,9 @@ async def test_what_the_model_is_not_sure_of_is_not_shown_unasked(
 
 
 async def test_what_is_held_back_is_shown_once_the_doubtful_beginning_is_typed() -> None:
-    engine, backend = engine_of("a + b\n", completion__min_confidence=0.99979)  # 0.99977 for five tokens, 0.9998 for four
+    engine, backend = engine_of(
+        "a + b\n", completion__min_confidence=0.99979
+    )  # 0.99977 for five tokens, 0.9998 for four
     assert (await rejected(engine, "return $0\n")).reason is RejectReason.LOW_CONFIDENCE
     assert (await completed(engine, "return a$0\n")).text == " + b"
     assert len(backend.prompts) == 1

@@ -1,4 +1,4 @@
-"""What the watcher hears: the table of files is replaced where something can be found otherwise, and not for each save."""
+"""What the watcher hears: the table of files is replaced where what is found may change, and not for each save."""
 
 from __future__ import annotations
 
