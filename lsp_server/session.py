@@ -89,6 +89,7 @@ class Session:
         self._cursor: tuple[str, Place] | None = None
         self._edited: dict[str, None] = {}  # texts since an engine saw them, the latest last
         self._is_open = False
+        self._is_paused = False
         self._has_settings = asyncio.Event()
         self._taking_settings = asyncio.Lock()
 
@@ -159,7 +160,7 @@ class Session:
             self.journal.refuse(request_id, language_id, reason)
             self.counting.withdrawn(snapshot.uri)
             return None
-        if self._care.is_downloading:
+        if self._care.is_downloading(room):
             self.journal.refuse(request_id, language_id, RejectReason.MODEL_UNAVAILABLE)
             self.counting.withdrawn(snapshot.uri)
             return None
@@ -305,7 +306,11 @@ class Session:
         Raises:
             FimbleError: it could not be fetched or loaded.
         """
-        await self._care.download(self._rooms.main_room())
+        try:
+            await self._care.download(self._rooms.main_room())
+        finally:
+            if self._is_paused:
+                self._tell_paused()
 
     async def aclose(self) -> None:
         """The client is leaving: stop everything."""
@@ -399,13 +404,16 @@ class Session:
         """Show whether everything is off; bring up the model when that ends, or when it must be anew."""
         if not self._is_open:
             return
-        is_paused = self.switches.is_paused(self._rooms.main_room().settings.config.completion)
-        was_paused = self.board.resting.state is State.PAUSED
-        if is_paused:
+        was_paused = self._is_paused
+        self._is_paused = self.switches.is_paused(self._rooms.main_room().settings.config.completion)
+        if self._is_paused:
             self._care.stop()
-            self.board.set(State.PAUSED, "Completions are switched off")
+            self._tell_paused()
         elif was_paused or must_start:
             self._start_model()
+
+    def _tell_paused(self) -> None:
+        self.board.set(State.PAUSED, "Completions are switched off")
 
     async def _ask_engine(self, room: Room, request: CompletionRequest) -> Completion | Rejection | None:
         self.board.begin_work()
