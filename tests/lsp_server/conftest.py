@@ -44,7 +44,7 @@ class FakeEngine:
         self.workspace = workspace
         self.requests: list[CompletionRequest] = []
         self.warmed: list[tuple[Document, ByteOffset]] = []
-        self.open: dict[str, str] = {}
+        self.open: dict[str, str] = {}  # the one in front last
         self.n_cancelled = 0
         self.is_closed = False
         self.answer: Callable[[CompletionRequest], Completion | Rejection] = answer_with("text")
@@ -79,6 +79,7 @@ class FakeEngine:
             raise
 
     def opened(self, document: Document) -> None:
+        self.open.pop(document.uri, None)
         self.open[document.uri] = document.text
 
     def edited(self, document: Document) -> None:
