@@ -239,6 +239,24 @@ async def test_every_folder_has_its_engine_and_the_innermost_wins(bench: Bench, 
     assert len(bench.engines) == 3
 
 
+async def test_a_file_opened_by_its_real_path_is_of_the_folder_that_a_link_names(bench: Bench, tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "lib").mkdir(parents=True)
+    (real / ".fimbleignore").write_text("private.py\n", "utf-8")
+    link.symlink_to(real)
+    await bench.begin(roots=[link, link / "lib"])
+    for name, root in {"a.py": link, "lib/b.py": link / "lib"}.items():
+        uri = (real / name).as_uri()
+        open_text(bench, uri=uri)
+        await ask(bench, uri=uri)
+        asked = [engine for engine in bench.engines if engine.requests and engine.requests[-1].document.uri == uri]
+        assert [engine.workspace for engine in asked] == [root], uri
+    private = (real / "private.py").as_uri()
+    open_text(bench, uri=private)
+    assert bench.session.document_status(private).off is Off.EXCLUDED
+    assert await ask(bench, uri=private) is None
+
+
 async def test_folders_come_and_go(bench: Bench, tmp_path: Path) -> None:
     first, second = tmp_path / "one", tmp_path / "two"
     await bench.begin(roots=[first])
