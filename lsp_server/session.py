@@ -193,7 +193,8 @@ class Session:
         texts = tuple(_with_plain_line_ends(text) for text in (result.text, *result.alternatives))
         self.journal.offer(result.request_id, language_id, texts)
         start, old = snapshot.in_client_text(result.replace)
-        self.counting.answered(result.request_id, snapshot.uri, snapshot.version, start, old, texts)
+        n_menu_chars = len(_with_plain_line_ends(popup_item.text)) if popup_item else 0
+        self.counting.answered(result.request_id, snapshot.uri, snapshot.version, start, old, texts, n_menu_chars)
         return Answer(result.request_id, texts, result.replace)
 
     async def explain(self, snapshot: Snapshot) -> Explanation:
