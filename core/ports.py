@@ -131,8 +131,12 @@ class CompletionWatcher(EventSink, Protocol):
         start: ByteOffset,
         old_text: str,
         new_texts: Sequence[str],
+        n_menu_chars: int = 0,
     ) -> None:
-        """Items went to the client: each of `new_texts` (the candidates) would replace `old_text` at `start`."""
+        """Items went to the client: each of `new_texts` (the candidates) would replace `old_text` at `start`.
+
+        They begin with the `n_menu_chars` characters of the item that is selected in the editor's own menu.
+        """
         ...
 
     def on_withdrawn(self, uri: str) -> None:

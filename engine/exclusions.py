@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fimble.context.index.rule_files import RuleFiles
+from fimble.engine.whereabouts import Whereabouts
 
 FILE_NAME: Final = ".fimbleignore"
 
@@ -18,9 +19,10 @@ class Exclusions:
 
     def __init__(self, root: Path) -> None:
         """Rules of `root` and the folders below it."""
-        self._root = root
+        self._whereabouts = Whereabouts(root)
         self._rules = RuleFiles(root, (FILE_NAME,))
 
     def excludes(self, path: Path) -> bool:
         """Whether completions are kept out of a file; never where it lies elsewhere."""
-        return path.is_relative_to(self._root) and self._rules.match(path.relative_to(self._root).as_posix())
+        place = self._whereabouts.of(path)
+        return place is not None and self._rules.match(place)

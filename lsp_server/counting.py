@@ -74,11 +74,18 @@ class Counting:
         self._running.watcher.record(event)
 
     def answered(
-        self, request_id: RequestId, uri: str, version: int, start: ByteOffset, old: str, texts: Sequence[str]
+        self,
+        request_id: RequestId,
+        uri: str,
+        version: int,
+        start: ByteOffset,
+        old: str,
+        texts: Sequence[str],
+        n_menu_chars: int,
     ) -> None:
-        """Items go to the client."""
+        """Items go to the client, which begin with what it has selected in its own menu."""
         if self._running is not None:
-            self._running.watcher.on_answered(request_id, uri, version, start, old, texts)
+            self._running.watcher.on_answered(request_id, uri, version, start, old, texts, n_menu_chars)
 
     def withdrawn(self, uri: str) -> None:
         """A request is answered with nothing."""

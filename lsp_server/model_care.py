@@ -7,10 +7,11 @@ import logging
 from functools import partial
 from typing import Final
 
-from fimble.core.errors import DownloadError, FimbleError, ModelMissingError
+from fimble.core.errors import FimbleError, ModelMissingError
 from fimble.core.flow import Rejection
 from fimble.lsp_server.client import Client
-from fimble.lsp_server.ports import Download, ModelInstaller
+from fimble.lsp_server.downloads import Downloads
+from fimble.lsp_server.ports import ModelInstaller
 from fimble.lsp_server.rooms import Room, Rooms
 from fimble.lsp_server.status import State, StatusBoard
 
@@ -31,23 +32,26 @@ class ModelCare:
         self._client = client
         self._installer = installer
         self._task: asyncio.Task[None] | None = None
-        self._download_task: asyncio.Task[None] | None = None
+        self._downloads = Downloads(client, installer, self._tell_download)
+        # The room whose model is brought up, or was at last: the status is about it and none other.
+        self._wanted: Room | None = None
         # Models that could not be loaded: requests that fail for them do not start the questions over again.
         self._given_up: set[str] = set()
 
-    @property
-    def is_downloading(self) -> bool:
-        """Whether weights are on their way."""
-        return self._download_task is not None
+    def is_downloading(self, room: Room) -> bool:
+        """Whether the weights of the room's model are on their way."""
+        return self._downloads.is_running(room.settings.config.model.id)
 
     def start(self, room: Room) -> None:
         """Bring up the room's model in the background, in place of whatever is being brought up."""
         self.stop()
+        self._wanted = room
         self._task = asyncio.ensure_future(self._bring_up(room))
         self._task.add_done_callback(partial(self._tell_bug, room))
 
     def stop(self) -> None:
-        """Leave off, questions to the user included; a running download goes on."""
+        """Leave off, questions to the user included; a running download goes on, of which the status tells no more."""
+        self._wanted = None
         if self._task is not None:
             self._task.cancel()
             self._task = None
@@ -55,9 +59,7 @@ class ModelCare:
     async def aclose(self) -> None:
         """Leave off everything, downloads too."""
         self.stop()
-        if self._download_task is not None:
-            self._download_task.cancel()
-            await asyncio.wait([self._download_task])
+        await self._downloads.aclose()
 
     def forget_failures(self) -> None:
         """Begin anew, as after a restart."""
@@ -80,24 +82,31 @@ class ModelCare:
             self._tell_error(room, error)
 
     async def download(self, room: Room) -> None:
-        """Fetch the room's model and load it; joins a download that is under way.
+        """Fetch the room's model, and load it unless another was begun or left off meanwhile; joins its download.
 
         Raises:
             FimbleError: it could not be fetched or loaded, or the user cancelled.
         """
         self.stop()
+        self._wanted = room
         try:
-            await self._download(room)
-            await self._load(room)
+            await self._downloads.fetch(room.settings)
+            if self._wanted is room:
+                await self._load(room)
+        except asyncio.CancelledError:
+            if self._wanted is room:
+                self.start(room)  # nobody waits for the answer any more; the model is brought up all the same
+            raise
         except FimbleError as error:
-            self._tell_error(room, error)
+            if self._wanted is room:
+                self._tell_error(room, error)
             raise
 
     async def _bring_up(self, room: Room) -> None:
         while True:
             try:
-                if self._download_task is not None:
-                    await self._download(room)
+                if self.is_downloading(room):
+                    await self._downloads.fetch(room.settings)
                 await self._load(room)
             except FimbleError as error:
                 self._tell_error(room, error)
@@ -117,7 +126,8 @@ class ModelCare:
             outcome = "ready"
             self._given_up.discard(model_id)
             name = info.name or model_id
-            self._tell_ready(room, f"{name} ({info.note})" if info.note else name)
+            if self._wanted is room:
+                self._tell_ready(room, f"{name} ({info.note})" if info.note else name)
         finally:
             bar.end(outcome)
 
@@ -130,59 +140,15 @@ class ModelCare:
         if await self._client.ask(question, [DOWNLOAD, NOT_NOW]) != DOWNLOAD:
             return False
         try:
-            await self._download(room)
+            await self._downloads.fetch(room.settings)
         except FimbleError as failure:
             self._tell_error(room, failure)
             return await self._mend(room, failure)
         return True
 
-    async def _download(self, room: Room) -> None:
-        if self._download_task is None:
-            self._download_task = asyncio.ensure_future(self._fetch(room))
-        task = self._download_task
-        try:
-            # Two may wait for one download; only the user's own cancelling ends it for both.
-            await asyncio.shield(task)
-        except asyncio.CancelledError:
-            caller = asyncio.current_task()
-            if caller is not None and caller.cancelling() > 0:
-                raise
-            raise DownloadError(
-                "The download was cancelled.", mend="What was fetched is kept; download again to go on."
-            ) from None
-        finally:
-            if task.done() and self._download_task is task:
-                self._download_task = None
-
-    async def _fetch(self, room: Room) -> None:
-        model_id = room.settings.config.model.id
-        if self._installer is None:
-            raise DownloadError("This server cannot download models.", mend=f"Run `fimble models pull {model_id}`.")
-        task = asyncio.current_task()
-        self._board.set(State.DOWNLOADING, f"Downloading {model_id}", model=model_id)
-
-        def cancel() -> None:
-            if task is not None:
-                task.cancel()
-
-        bar = await self._client.progress("fimble", f"Downloading {model_id}", cancel)
-        last_percent = -1
-
-        def on_progress(download: Download) -> None:
-            nonlocal last_percent
-            percent = None if download.percent is None else int(download.percent)
-            if percent is None or percent == last_percent:
-                return
-            last_percent = percent
+    def _tell_download(self, model_id: str, percent: int | None) -> None:
+        if self._wanted is not None and self._wanted.settings.config.model.id == model_id:
             self._board.set(State.DOWNLOADING, f"Downloading {model_id}", percent=percent, model=model_id)
-            bar.report(f"{download.n_bytes / 1e6:.0f} of {download.n_total_bytes / 1e6:.0f} MB", percent)
-
-        outcome = "not downloaded"
-        try:
-            await self._installer.install(room.settings, on_progress)
-            outcome = "downloaded"
-        finally:
-            bar.end(outcome)
 
     def _tell_ready(self, room: Room, name: str) -> None:
         self._board.set(State.READY, name, model=room.settings.config.model.id)

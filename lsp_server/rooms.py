@@ -14,6 +14,7 @@ from fimble.core.errors import FimbleError
 from fimble.core.ports import EventSink
 from fimble.engine.exclusions import Exclusions
 from fimble.engine.settings import Settings, load_settings
+from fimble.engine.whereabouts import Whereabouts
 from fimble.lsp_server.ports import CompletionEngine, EngineFactory
 
 _log = logging.getLogger(__name__)
@@ -38,6 +39,7 @@ class Rooms:
         self._on_built = on_built
         self._sink = sink
         self._roots: tuple[Path, ...] = ()
+        self._whereabouts: dict[Path, Whereabouts] = {}
         self._rooms: dict[Path | None, Room] = {}
         self._layers: dict[Path | None, tuple[Layer, ...]] = {}
         self._closing: set[asyncio.Task[None]] = set()
@@ -50,6 +52,7 @@ class Rooms:
     def set_roots(self, roots: Sequence[Path]) -> None:
         """Take the client's folders; rooms of folders that are gone are closed."""
         self._roots = tuple(dict.fromkeys(roots))
+        self._whereabouts = {root: Whereabouts(root) for root in self._roots}
         for root in tuple(self._rooms):
             if root is not None and root not in self._roots:
                 self._close(self._rooms.pop(root))
@@ -109,7 +112,9 @@ class Rooms:
     def _root_of(self, path: Path | None) -> Path | None:
         if path is None:
             return self._roots[0] if self._roots else None
-        holding = [root for root in self._roots if path.is_relative_to(root)]
+        holding = [root for root in self._roots if path.is_relative_to(root)] or [
+            root for root, whereabouts in self._whereabouts.items() if whereabouts.of(path) is not None
+        ]
         return max(holding, key=lambda root: len(root.parts), default=None)
 
     def _close(self, room: Room) -> None:

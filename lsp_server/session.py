@@ -88,7 +88,9 @@ class Session:
         self._background: set[asyncio.Task[None]] = set()
         self._cursor: tuple[str, Place] | None = None
         self._edited: dict[str, None] = {}  # texts since an engine saw them, the latest last
+        self._hidden: set[str] = set()  # open texts that engines may not show, as they were told
         self._is_open = False
+        self._is_paused = False
         self._has_settings = asyncio.Event()
         self._taking_settings = asyncio.Lock()
 
@@ -125,6 +127,7 @@ class Session:
         if changed:
             self._inflight.end_all()
         self._apply_switches(must_start=changed)
+        self._show_or_hide_all()
 
     def change_folders(self, added: Sequence[str], removed: Sequence[str]) -> None:
         """The client's workspace folders changed."""
@@ -159,7 +162,7 @@ class Session:
             self.journal.refuse(request_id, language_id, reason)
             self.counting.withdrawn(snapshot.uri)
             return None
-        if self._care.is_downloading:
+        if self._care.is_downloading(room):
             self.journal.refuse(request_id, language_id, RejectReason.MODEL_UNAVAILABLE)
             self.counting.withdrawn(snapshot.uri)
             return None
@@ -190,7 +193,8 @@ class Session:
         texts = tuple(_with_plain_line_ends(text) for text in (result.text, *result.alternatives))
         self.journal.offer(result.request_id, language_id, texts)
         start, old = snapshot.in_client_text(result.replace)
-        self.counting.answered(result.request_id, snapshot.uri, snapshot.version, start, old, texts)
+        n_menu_chars = len(_with_plain_line_ends(popup_item.text)) if popup_item else 0
+        self.counting.answered(result.request_id, snapshot.uri, snapshot.version, start, old, texts, n_menu_chars)
         return Answer(result.request_id, texts, result.replace)
 
     async def explain(self, snapshot: Snapshot) -> Explanation:
@@ -218,7 +222,8 @@ class Session:
         self.documents.open(uri, language_id, version, text)
         self.text_changed(uri)
         self.counting.opened(uri, version, text)
-        self._tell_open_text(self._rooms.room_of(self._path_of(uri)), uri)
+        self._hidden.add(uri)
+        self._show_or_hide(uri)
 
     def edit_text(self, uri: str, version: int, edits: Sequence[Edit]) -> None:
         """A text was edited. Edits of texts that are not open mean nothing."""
@@ -232,6 +237,7 @@ class Session:
         """A text was closed."""
         was_open = self.documents.close(uri)
         self._edited.pop(uri, None)
+        self._hidden.discard(uri)
         self.text_changed(uri)
         if was_open:
             self.counting.closed(uri)
@@ -284,6 +290,7 @@ class Session:
                 if not uri:
                     raise InputError("No file was given.", mend="Name it in `uri`.")
                 self.switches.turn_file(self.documents.file_of(uri), on=on)
+        self._show_or_hide_all()
         if not on:
             self._inflight.end_all()
 
@@ -305,7 +312,11 @@ class Session:
         Raises:
             FimbleError: it could not be fetched or loaded.
         """
-        await self._care.download(self._rooms.main_room())
+        try:
+            await self._care.download(self._rooms.main_room())
+        finally:
+            if self._is_paused:
+                self._tell_paused()
 
     async def aclose(self) -> None:
         """The client is leaving: stop everything."""
@@ -331,6 +342,26 @@ class Session:
         document = self._shown(room, uri)
         if room.engine is not None and document is not None:
             room.engine.opened(document)
+
+    def _show_or_hide_all(self) -> None:
+        for uri in self.documents.uris():
+            self._show_or_hide(uri)
+
+    def _show_or_hide(self, uri: str) -> None:
+        """Tell the text's engine if it was turned on or off since. While everything is off there are no prompts."""
+        found, file_uri = self.documents.find(uri), self.documents.file_of(uri)
+        room = self._rooms.room_of(self._path_of(uri))
+        off = self._off(room, file_uri, found.language_id if found else "")
+        if off is Off.GLOBAL or (off is not None) is (uri in self._hidden):
+            return
+        if off is None:
+            self._hidden.discard(uri)
+            self._tell_open_text(room, uri)
+        else:
+            self._hidden.add(uri)
+            if room.engine is not None:
+                for told in {uri, file_uri}:  # of a notebook the engine has seen its cells as one text too
+                    room.engine.closed(told)
 
     def _tell_edits(self, room: Room, but: str) -> None:
         """Texts that were edited where nothing was asked for, as by a rename or an undo; of `but` the engine hears."""
@@ -399,13 +430,16 @@ class Session:
         """Show whether everything is off; bring up the model when that ends, or when it must be anew."""
         if not self._is_open:
             return
-        is_paused = self.switches.is_paused(self._rooms.main_room().settings.config.completion)
-        was_paused = self.board.resting.state is State.PAUSED
-        if is_paused:
+        was_paused = self._is_paused
+        self._is_paused = self.switches.is_paused(self._rooms.main_room().settings.config.completion)
+        if self._is_paused:
             self._care.stop()
-            self.board.set(State.PAUSED, "Completions are switched off")
+            self._tell_paused()
         elif was_paused or must_start:
             self._start_model()
+
+    def _tell_paused(self) -> None:
+        self.board.set(State.PAUSED, "Completions are switched off")
 
     async def _ask_engine(self, room: Room, request: CompletionRequest) -> Completion | Rejection | None:
         self.board.begin_work()

@@ -49,6 +49,7 @@ class Suggestion:
     uri: str
     choices: tuple[TextEdit, ...]
     n_head_chars: tuple[int, ...]  # of each candidate: what its full text begins with and the trimmed one leaves out
+    n_menu_chars: int = 0  # of each candidate, trimmed: what the item selected in the editor's own menu brings as well
     chosen: int = 0
     at: ByteOffset = field(init=False)
     rest: str = field(init=False)
@@ -66,12 +67,23 @@ class Suggestion:
 
     @classmethod
     def of(
-        cls, root: RequestId, uri: str, start: ByteOffset, old_text: str, new_texts: Sequence[str]
+        cls,
+        root: RequestId,
+        uri: str,
+        start: ByteOffset,
+        old_text: str,
+        new_texts: Sequence[str],
+        n_menu_chars: int = 0,
     ) -> Suggestion | None:
-        """The suggestion of an answer; None where it would change nothing."""
+        """The suggestion of an answer; None where it would change nothing.
+
+        All of `new_texts` begin with the `n_menu_chars` characters of the item selected in the editor's own menu.
+        """
         choices = tuple(trimmed(TextEdit(start, old_text, text)) for text in new_texts)
         heads = tuple(n_common_head(old_text, text) for text in new_texts)
-        return None if all(choice.is_empty for choice in choices) else cls(root, uri, choices, heads)
+        if all(choice.is_empty for choice in choices):
+            return None
+        return cls(root, uri, choices, heads, max(0, n_menu_chars - heads[0]))
 
     def choose(self, candidate: int) -> None:
         """Another candidate is on the screen; without effect once some of one is in the text."""
@@ -112,7 +124,8 @@ class Suggestion:
             return Step.LEFT
         if rests[0].startswith(new):
             is_piece = len(new) > _MAX_TYPED_CHARS and not _may_be_one_key(new) and _ends_piece(rests[0], len(new))
-            if is_accepting or is_piece:
+            is_of_menu = self.n_taken + len(new) <= self.n_menu_chars
+            if is_accepting or (is_piece and not is_of_menu):
                 self._insert(edit)
                 return Step.TOOK_PART
             self._type(edit.new, len(new))

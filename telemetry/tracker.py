@@ -215,16 +215,18 @@ class CompletionTracker:
         start: ByteOffset,
         old_text: str,
         new_texts: Sequence[str],
+        n_menu_chars: int = 0,
     ) -> None:
         """Items went to the client. Ones for a text that has changed since are not followed: it will not show them."""
         self._advance()
         text = self._texts.setdefault(uri, _Text(version))
-        found = Suggestion.of(request_id, uri, start, old_text, new_texts)
+        found = Suggestion.of(request_id, uri, start, old_text, new_texts, n_menu_chars)
         if found is None or version < text.version:
             return
         live = text.live
         if live is not None and live.awaits_edit_until_ms is None and live.suggestion.is_same_as(found):
             offer, n_taken = live, live.suggestion.n_taken
+            live.suggestion.n_menu_chars = n_taken + found.n_menu_chars
         else:
             if live is not None:
                 self._end(live, _End.REPLACED, is_exact=False)

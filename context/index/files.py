@@ -185,5 +185,5 @@ def relative_path(root: Path, path: str) -> str | None:
         pass
     try:
         return Path(path).resolve().relative_to(root.resolve()).as_posix()
-    except (ValueError, OSError):
+    except (ValueError, OSError, RuntimeError):  # the last for links that lead round in a circle
         return None

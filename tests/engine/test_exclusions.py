@@ -40,6 +40,29 @@ def test_as_git_decides(root: Path, path: str, excluded: bool) -> None:
     assert Exclusions(root).excludes(target) is excluded
 
 
+@pytest.mark.parametrize("opened_by_link", [True, False])
+def test_a_link_to_the_workspace_leads_around_no_rule(
+    root: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch, *, opened_by_link: bool
+) -> None:
+    link = tmp_path_factory.mktemp("elsewhere") / "link"
+    link.symlink_to(root)
+    exclusions, files = (Exclusions(root), link) if opened_by_link else (Exclusions(link), root)
+    excluded, other, outside = files / "a.sql", files / "a.py", link.parent / "a.sql"
+    assert [exclusions.excludes(path) for path in (excluded, other, outside)] == [True, False, False]
+
+    def resolve(path: Path) -> Path:
+        raise AssertionError(f"{path} was looked up again")
+
+    monkeypatch.setattr(Path, "resolve", resolve)
+    assert [exclusions.excludes(path) for path in (excluded, other, outside)] == [True, False, False]
+
+
+def test_links_in_a_circle_lead_nowhere(root: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    loop = tmp_path_factory.mktemp("elsewhere") / "loop"
+    loop.symlink_to(loop)
+    assert not Exclusions(root).excludes(loop / "a.sql")
+
+
 @pytest.mark.parametrize("is_repository", [True, False])
 def test_rules_above_the_workspace_count_in_a_repository(root: Path, *, is_repository: bool) -> None:
     if is_repository:

@@ -44,7 +44,7 @@ class FakeEngine:
         self.workspace = workspace
         self.requests: list[CompletionRequest] = []
         self.warmed: list[tuple[Document, ByteOffset]] = []
-        self.open: dict[str, str] = {}
+        self.open: dict[str, str] = {}  # the one in front last
         self.n_cancelled = 0
         self.is_closed = False
         self.answer: Callable[[CompletionRequest], Completion | Rejection] = answer_with("text")
@@ -79,6 +79,7 @@ class FakeEngine:
             raise
 
     def opened(self, document: Document) -> None:
+        self.open.pop(document.uri, None)
         self.open[document.uri] = document.text
 
     def edited(self, document: Document) -> None:
@@ -189,8 +190,14 @@ class FakeInstaller:
         self.offered: str | None = "it, 5 MB"
         self.failures: list[FimbleError] = []
         self.n_installed = 0
+        self.later_failures: list[FimbleError] = []  # in the same way, when the download is at half
         self.may_finish = asyncio.Event()
         self.may_finish.set()
+        self._on_progress: Callable[[Download], None] = lambda download: None
+
+    def tell(self, percent: int) -> None:
+        """The download is at this, and goes on."""
+        self._on_progress(Download(percent * 50_000, 5_000_000))
 
     def offer(self, settings: Settings) -> str | None:
         return self.offered
@@ -198,9 +205,12 @@ class FakeInstaller:
     async def install(self, settings: Settings, on_progress: Callable[[Download], None]) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        self._on_progress = on_progress
         on_progress(Download(2_500_000, 5_000_000))
         on_progress(Download(2_500_001, 5_000_000))  # still 50 percent: not told again
         await self.may_finish.wait()
+        if self.later_failures:
+            raise self.later_failures.pop(0)
         on_progress(Download(5_000_000, 5_000_000))
         self.n_installed += 1
 

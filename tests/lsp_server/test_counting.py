@@ -7,8 +7,8 @@ from typing import Any
 
 from fimble.core.config import Layer
 from fimble.core.errors import FimbleError
-from fimble.core.flow import Event, EventKind, RequestId, Trigger
-from fimble.core.position import ByteOffset
+from fimble.core.flow import Event, EventKind, PopupItem, RequestId, Trigger
+from fimble.core.position import ByteOffset, ByteRange
 from fimble.lsp_server.convert import ClientFacts
 from fimble.lsp_server.documents import Edit
 from fimble.lsp_server.text import Place
@@ -39,12 +39,23 @@ async def test_a_suggestions_life(bench: Bench) -> None:
         ("on_edit", URI, 2, ByteOffset(11), "", "1"),
         ("on_edit", URI, 2, ByteOffset(0), "é ", ""),
     ]
-    assert calls[4] == ("on_answered", answer.request_id, URI, 2, ByteOffset(9), ")", (", 2)",))
+    assert calls[4] == ("on_answered", answer.request_id, URI, 2, ByteOffset(9), ")", (", 2)",), 0)
     assert calls[5:] == [
         ("on_edit", URI, 3, ByteOffset(0), "= 1\nadd(1)\n", "whole\n"),
         ("on_rename", URI, "file:///w/b.py"),
         ("on_close", URI),
     ]
+
+
+async def test_how_much_of_an_answer_is_the_editors_menus_is_told(bench: Bench) -> None:
+    await bench.begin()
+    bench.session.open_text(URI, "python", 1, "foo.b\n")
+    bench.engine.answer = bench.answer_with("barbaz(1)")
+    snapshot = bench.session.documents.snapshot(URI, Place(0, 5))
+    assert snapshot is not None
+    item = PopupItem("barbaz", ByteRange(ByteOffset(4), ByteOffset(5)))
+    await bench.session.complete(snapshot, Trigger.AUTOMATIC, item)
+    assert bench.sink.calls[-1][-2:] == (("barbaz(1)",), len("barbaz"))
 
 
 async def test_nothing_to_show_withdraws(bench: Bench) -> None:

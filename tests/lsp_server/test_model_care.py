@@ -12,6 +12,7 @@ from lsprotocol import types
 from fimble.core.errors import BackendError, DownloadError, ModelMissingError
 from fimble.core.flow import CompletionRequest, Rejection, RejectReason, Timings
 from fimble.lsp_server.convert import ClientFacts
+from fimble.lsp_server.switches import Scope
 from fimble.lsp_server.text import Place
 
 Bench = Any  # conftest's
@@ -211,6 +212,121 @@ async def test_closing_ends_a_download(bench: Bench) -> None:
     await bench.session.aclose()
     assert bench.installer.n_installed == 0
     assert bench.engine.is_closed
+
+
+@pytest.mark.parametrize("ends_while_paused", [True, False])
+async def test_a_download_goes_on_while_completions_are_off(bench: Bench, *, ends_while_paused: bool) -> None:
+    await _begin_download(bench)
+    bench.session.switch(Scope.GLOBAL, None, None, on=False)
+    bench.installer.tell(75)
+    await _rest(bench)
+    assert bench.wire.states()[-1] == "paused"
+    if ends_while_paused:
+        bench.installer.may_finish.set()
+        await _rest(bench)
+        assert bench.wire.states()[-1] == "paused"
+    bench.session.switch(Scope.GLOBAL, None, None, on=True)
+    await _rest(bench)
+    if not ends_while_paused:
+        assert bench.wire.params_of("fimble/status")[-1]["percent"] == 75
+        bench.installer.may_finish.set()
+        await _rest(bench)
+    assert bench.wire.states()[-1] == "ready"
+    assert bench.installer.n_installed == 1
+    assert await _ask(bench) is not None
+
+
+async def test_a_download_that_failed_while_completions_were_off_is_offered_again(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    user = await _begin_download(bench, n_misses=2)
+    user.buttons.append("Download")
+    bench.session.switch(Scope.GLOBAL, None, None, on=False)
+    bench.installer.later_failures = [DownloadError("No route.")]
+    bench.installer.may_finish.set()
+    await _rest(bench)
+    assert bench.wire.states()[-1] == "paused"
+    assert "No route." in caplog.text
+    bench.session.switch(Scope.GLOBAL, None, None, on=True)
+    await _rest(bench)
+    assert len(user.questions) == 2
+    assert bench.installer.n_installed == 1
+    assert bench.wire.states()[-1] == "ready"
+
+
+async def test_another_model_that_is_here_does_not_wait_for_a_download(bench: Bench) -> None:
+    await _begin_download(bench, ClientFacts(shows_progress=True))
+    token = bench.wire.params_of("$/progress")[-1].token
+    await _choose(bench, "starcoder2-3b")
+    assert bench.wire.states()[-1] == "ready"
+    assert await _ask(bench) is not None
+    bench.installer.tell(75)
+    bench.session.client.cancelled_progress(token)
+    await _rest(bench)
+    last = bench.wire.params_of("fimble/status")[-1]
+    assert (last["state"], last["model"]) == ("ready", "starcoder2-3b")
+
+
+async def test_back_to_the_model_on_its_way_its_download_is_joined(bench: Bench) -> None:
+    await _begin_download(bench)
+    await _choose(bench, "starcoder2-3b")
+    await _choose(bench, "qwen2.5-coder-0.5b")
+    assert bench.wire.params_of("fimble/status")[-1]["percent"] == 50
+    assert await _ask(bench) is None
+    bench.installer.may_finish.set()
+    await _rest(bench)
+    assert bench.installer.n_installed == 1
+    assert bench.wire.states()[-1] == "ready"
+
+
+async def test_the_download_command_of_a_model_no_longer_chosen_loads_nothing(bench: Bench) -> None:
+    bench.installer.may_finish.clear()
+    await bench.begin()
+    command = asyncio.ensure_future(bench.session.download())
+    await _rest(bench)
+    await _choose(bench, "starcoder2-3b")
+    bench.installer.may_finish.set()
+    await command
+    assert bench.wire.params_of("fimble/status")[-1]["model"] == "starcoder2-3b"
+    assert bench.wire.states()[-1] == "ready"
+
+
+async def test_the_download_command_while_completions_are_off_leaves_them_off(bench: Bench) -> None:
+    await bench.begin(ClientFacts(settings={"completion.enabled": False}))
+    await bench.session.download()
+    assert bench.installer.n_installed == 1
+    assert bench.wire.states()[-1] == "paused"
+
+
+async def test_the_model_is_loaded_though_the_client_no_longer_waits_for_its_download_command(bench: Bench) -> None:
+    await bench.begin()
+    bench.installer.may_finish.clear()
+    command = asyncio.ensure_future(bench.session.download())
+    await _rest(bench)
+    command.cancel()
+    await _rest(bench)
+    bench.installer.may_finish.set()
+    await _rest(bench)
+    assert command.cancelled()
+    assert bench.installer.n_installed == 1
+    assert bench.wire.states()[-1] == "ready"
+
+
+async def _begin_download(bench: Bench, facts: ClientFacts | None = None, n_misses: int = 1) -> _User:
+    """The model is missing, the user pressed Download, and half of it is here."""
+    user = bench.wire.answers[ASK] = _User("Download")
+    bench.installer.may_finish.clear()
+    bench.prepare = _miss(n_misses)
+    await bench.begin(facts)
+    await _rest(bench)
+    assert bench.wire.states()[-1] == "downloading"
+    bench.prepare = _miss(0)
+    return user
+
+
+async def _choose(bench: Bench, model_id: str) -> None:
+    await bench.session.take_settings({"model": {"id": model_id}})
+    await _rest(bench)
 
 
 def _unavailable(request: CompletionRequest) -> Rejection:

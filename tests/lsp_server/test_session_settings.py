@@ -6,7 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
-from tests.lsp_server.asking import URI, ask, open_text
+from tests.lsp_server.asking import URI, ask, open_text, type_text
 from tests.lsp_server.conftest import Bench
 
 from fimble.core.config import Layer
@@ -15,6 +15,9 @@ from fimble.core.flow import RejectReason
 from fimble.lsp_server.convert import ClientFacts
 from fimble.lsp_server.documents import Cell
 from fimble.lsp_server.switches import Off, Scope
+from fimble.lsp_server.text import Place
+
+OTHER = "file:///w/b.md"
 
 
 @pytest.mark.parametrize(
@@ -63,6 +66,70 @@ async def test_a_notebook_is_one_file(bench: Bench, named: str) -> None:
         assert await ask(bench, uri=cell) is None
     bench.session.switch(Scope.FILE, None, "cell:b", on=True)
     assert await ask(bench, uri="cell:a") is not None
+
+
+@pytest.mark.parametrize(
+    ("scope", "kwargs"), [(Scope.FILE, {"uri": OTHER}), (Scope.LANGUAGE, {"language_id": "markdown"})]
+)
+async def test_a_text_switched_off_is_no_longer_shown_elsewhere(
+    bench: Bench, scope: Scope, kwargs: dict[str, str]
+) -> None:
+    await _begin_with_two_texts(bench)
+    arguments = {"language_id": None, "uri": None, **kwargs}
+    bench.session.switch(scope, on=False, **arguments)
+    type_text(bench, "secret ", Place(0, 0), OTHER)
+    await ask(bench)
+    assert bench.engine.open == {URI: "x = \n"}
+    bench.session.switch(scope, on=True, **arguments)
+    assert bench.engine.open == {URI: "x = \n", OTHER: "secret thoughts\n"}
+
+
+async def test_settings_that_switch_a_language_off_hide_its_open_texts(bench: Bench) -> None:
+    await _begin_with_two_texts(bench)
+    await bench.session.take_settings({"completion": {"disabled_languages": "markdown"}})
+    assert bench.engine.open == {URI: "x = \n"}
+    await bench.session.take_settings({"completion": {"disabled_languages": ""}})
+    assert bench.engine.open == {URI: "x = \n", OTHER: "thoughts\n"}
+    assert len(bench.engines) == 1
+
+
+async def test_what_stays_on_keeps_its_place_among_the_open_texts(bench: Bench) -> None:
+    await _begin_with_two_texts(bench)
+    bench.session.switch(Scope.FILE, None, OTHER, on=True)
+    bench.session.switch(Scope.LANGUAGE, "toml", None, on=False)
+    await bench.session.take_settings({"completion": {"disabled_languages": "toml"}})
+    assert list(bench.engine.open) == [OTHER, URI]
+
+
+async def test_a_pause_of_everything_forgets_no_open_text(bench: Bench) -> None:
+    opened_meanwhile = "file:///w/c.py"
+    await _begin_with_two_texts(bench)
+    bench.session.switch(Scope.GLOBAL, None, None, on=False)
+    open_text(bench, uri=opened_meanwhile)
+    bench.session.switch(Scope.FILE, None, OTHER, on=False)
+    assert list(bench.engine.open) == [OTHER, URI]
+    bench.session.switch(Scope.GLOBAL, None, None, on=True)
+    assert list(bench.engine.open) == [URI, opened_meanwhile]
+
+
+async def test_a_notebook_switched_off_is_no_longer_shown_elsewhere(bench: Bench) -> None:
+    notebook, cell = "file:///w/n.ipynb", "vscode-notebook-cell:/w/n.ipynb#a"
+    await bench.begin()
+    bench.session.documents.open_notebook(notebook, [Cell(cell, is_code=True)])
+    open_text(bench, uri=cell)
+    await ask(bench, uri=cell)
+    bench.engine.open[notebook] = "x = \n"  # as an engine that answers has it
+    bench.session.switch(Scope.FILE, None, cell, on=False)
+    assert bench.engine.open == {}
+
+
+async def _begin_with_two_texts(bench: Bench) -> None:
+    """The engine knows both, the one asked about in front."""
+    await bench.begin()
+    open_text(bench, "thoughts\n", OTHER, "markdown")
+    open_text(bench)
+    await ask(bench)
+    assert list(bench.engine.open) == [OTHER, URI]
 
 
 async def test_switching_on_outranks_the_settings(bench: Bench) -> None:
@@ -170,6 +237,24 @@ async def test_every_folder_has_its_engine_and_the_innermost_wins(bench: Bench, 
         asked = [engine for engine in bench.engines if engine.requests and engine.requests[-1].document.uri == uri]
         assert [engine.workspace for engine in asked] == [root], uri
     assert len(bench.engines) == 3
+
+
+async def test_a_file_opened_by_its_real_path_is_of_the_folder_that_a_link_names(bench: Bench, tmp_path: Path) -> None:
+    real, link = tmp_path / "real", tmp_path / "link"
+    (real / "lib").mkdir(parents=True)
+    (real / ".fimbleignore").write_text("private.py\n", "utf-8")
+    link.symlink_to(real)
+    await bench.begin(roots=[link, link / "lib"])
+    for name, root in {"a.py": link, "lib/b.py": link / "lib"}.items():
+        uri = (real / name).as_uri()
+        open_text(bench, uri=uri)
+        await ask(bench, uri=uri)
+        asked = [engine for engine in bench.engines if engine.requests and engine.requests[-1].document.uri == uri]
+        assert [engine.workspace for engine in asked] == [root], uri
+    private = (real / "private.py").as_uri()
+    open_text(bench, uri=private)
+    assert bench.session.document_status(private).off is Off.EXCLUDED
+    assert await ask(bench, uri=private) is None
 
 
 async def test_folders_come_and_go(bench: Bench, tmp_path: Path) -> None:

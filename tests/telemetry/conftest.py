@@ -105,14 +105,22 @@ class Session:
         """An editor's undo: the change backwards, in one edit."""
         self.replace(uri, old, new)
 
+    def answer_over_menu(self, uri: str, request_id: str, typed: str, item: str, text: str) -> None:
+        """The server answers with the selected item of the editor's menu and `text`, in place of what was typed."""
+        last = self.cursors[uri]
+        self.answer_at(uri, request_id, last - len(typed), last, [item + text], len(item))
+
     def answer(self, uri: str, request_id: str, *texts: str, n_replaced: int = 0) -> None:
         """The server answers with items at the cursor; they replace `n_replaced` characters behind it."""
         self.answer_at(uri, request_id, self.cursors[uri], self.cursors[uri] + n_replaced, texts)
 
-    def answer_at(self, uri: str, request_id: str, first: int, last: int, texts: Sequence[str]) -> None:
+    def answer_at(
+        self, uri: str, request_id: str, first: int, last: int, texts: Sequence[str], n_menu_chars: int = 0
+    ) -> None:
         text = self.texts[uri]
         start: ByteOffset = TextIndex(text).to_byte(CharIndex(first))
-        self.tracker.on_answered(RequestId(request_id), uri, self.versions[uri], start, text[first:last], texts)
+        old, version = text[first:last], self.versions[uri]
+        self.tracker.on_answered(RequestId(request_id), uri, version, start, old, texts, n_menu_chars)
 
     def checkout(self, uri: str, text: str) -> None:
         """Another program replaces the text."""

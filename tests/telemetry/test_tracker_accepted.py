@@ -232,3 +232,54 @@ def test_parts_of_an_item_that_continues_another(telling_session: Session, event
     session.insert(URI, "cd ")
     assert events.of(EventKind.PARTLY_ACCEPTED)[0].fields == {"exact": True, "n_chars": 3}
     assert events.of(EventKind.PARTLY_ACCEPTED)[0].request_id == "r1"
+
+
+# Suggestions over the editor's own menu.
+
+
+def test_the_item_of_the_editors_menu_is_no_part(session: Session, events: EventList) -> None:
+    session.open(URI, "foo.b$0\n")
+    session.answer_over_menu(URI, "r1", "b", "barbaz", "(first, second)")
+    session.replace(URI, "b", "barbaz")
+    assert events.kinds("r1") == ["shown"]
+    session.answer(URI, "r2", "(first, second)")
+    session.insert(URI, "(first, second)")
+    assert [event.fields["n_chars"] for event in events.of(EventKind.ACCEPTED)] == [len("(first, second)")]
+
+
+def test_the_item_is_no_part_where_the_menu_opens_upon_a_suggestion(session: Session, events: EventList) -> None:
+    session.open(URI, "foo.$0\n")
+    session.answer(URI, "r1", "barbaz(1)")
+    session.type(URI, "b")
+    session.answer_over_menu(URI, "r2", "b", "barbaz", "(1)")
+    session.type(URI, "a")
+    session.insert(URI, "rbaz")
+    assert events.of(EventKind.PARTLY_ACCEPTED) == []
+    assert events.of(EventKind.DISMISSED) == []
+
+
+@pytest.mark.parametrize(
+    ("inserted", "kind"), [("arbaz(first", EventKind.PARTLY_ACCEPTED), ("arbaz(first, second)", EventKind.ACCEPTED)]
+)
+def test_what_goes_beyond_the_menus_item_is_accepted(
+    session: Session, events: EventList, inserted: str, kind: EventKind
+) -> None:
+    session.open(URI, "foo.b$0\n")
+    session.answer_over_menu(URI, "r1", "b", "barbaz", "(first, second)")
+    session.insert(URI, inserted)
+    assert [event.fields["n_chars"] for event in events.of(kind)] == [len(inserted)]
+
+
+@pytest.mark.parametrize("is_edit_first", [True, False])
+def test_a_reported_part_within_the_menus_item_is_one(
+    telling_session: Session, events: EventList, is_edit_first: bool
+) -> None:
+    telling_session.open(URI, "foo.b$0\n")
+    telling_session.answer_over_menu(URI, "r1", "b", "barbaz", "(1)")
+    telling_session.tracker.on_shown(RequestId("r1"))
+    if is_edit_first:
+        telling_session.insert(URI, "arbaz")
+    telling_session.tracker.on_partly_accepted(RequestId("r1"), len("barbaz"))
+    if not is_edit_first:
+        telling_session.insert(URI, "arbaz")
+    assert [event.fields["n_chars"] for event in events.of(EventKind.PARTLY_ACCEPTED)] == [len("arbaz")]

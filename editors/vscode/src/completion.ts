@@ -33,7 +33,7 @@ export class CompletionWatch implements vscode.Disposable {
     const result = await next(document, position, context, token);
     const item = Array.isArray(result) ? result[0] : result?.items[0];
     if (item !== undefined && !token.isCancellationRequested) {
-      this.#onAnswer(document, position, item);
+      this.#onAnswer(document, position, item, context.selectedCompletionInfo?.text.length ?? 0);
     }
     return result;
   };
@@ -44,16 +44,22 @@ export class CompletionWatch implements vscode.Disposable {
   }
 
   /** "Answered and still wanted" is as much as an extension can know of being shown. */
-  #onAnswer(document: vscode.TextDocument, position: vscode.Position, item: vscode.InlineCompletionItem): void {
+  #onAnswer(
+    document: vscode.TextDocument,
+    position: vscode.Position,
+    item: vscode.InlineCompletionItem,
+    menuLength: number,
+  ): void {
     const { insertText, command, range } = item;
     if (command === undefined || typeof insertText !== 'string') {
       return;
     }
     const typed = range === undefined ? '' : document.getText(new vscode.Range(range.start, position));
+    const typedLength = insertText.startsWith(typed) ? typed.length : 0;
     this.#watched = {
       uri: document.uri.toString(),
       item: { command },
-      shown: new ShownText(insertText, insertText.startsWith(typed) ? typed.length : 0, document.offsetAt(position)),
+      shown: new ShownText(insertText, typedLength, document.offsetAt(position), menuLength),
     };
     this.#notices.fire({ method: 'textDocument/didShowCompletion', params: { item: this.#watched.item } });
   }

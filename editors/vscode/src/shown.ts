@@ -14,13 +14,15 @@ export class ShownText {
   readonly #text: string;
   #takenLength: number;
   #cursorOffset: number;
+  readonly #menuLength: number;
 
   /**
    * `insertText` is the item's whole text, of which `typedLength` UTF-16 units stand before the cursor already,
-   * which is at `cursorOffset`.
+   * which is at `cursorOffset`. Its first `menuLength` units are the item selected in the completion menu.
    */
-  constructor(insertText: string, typedLength: number, cursorOffset: number) {
+  constructor(insertText: string, typedLength: number, cursorOffset: number, menuLength = 0) {
     this.#text = insertText;
+    this.#menuLength = menuLength;
     this.#takenLength = typedLength;
     this.#cursorOffset = cursorOffset;
   }
@@ -28,7 +30,8 @@ export class ShownText {
   /**
    * How an edit relates to the suggestion: `typed` over what one key brings, `taken` up to a length (UTF-16 units from
    * the start of the text) by accepting a word or a line, or `left` for anything else. VS Code inserts an accepted
-   * part in one piece, a typist key by key; a part that one key could have brought counts as typed.
+   * part in one piece, a typist key by key; a part that one key or the completion menu could have brought counts as
+   * typed.
    */
   apply({ offset, removedLength, inserted }: Edit): { kind: 'typed' | 'left' } | { kind: 'taken'; length: number } {
     const rest = this.#text.slice(this.#takenLength);
@@ -39,8 +42,9 @@ export class ShownText {
     }
     this.#takenLength += text.length;
     this.#cursorOffset += inserted.length;
+    const isOfMenu = this.#takenLength <= this.#menuLength;
     // The last part runs the item's command, which says more than we could.
-    if (text.length === 1 || text.length === rest.length || OF_ONE_KEY.test(text)) {
+    if (isOfMenu || text.length === 1 || text.length === rest.length || OF_ONE_KEY.test(text)) {
       return { kind: 'typed' };
     }
     return { kind: 'taken', length: this.#takenLength };

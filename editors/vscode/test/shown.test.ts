@@ -41,3 +41,10 @@ test("a part that spans lines is told in the suggestion's units, whatever the do
   expect(shown.apply(insert(0, 'if x:\r\n    y()'))).toEqual({ kind: 'taken', length: 13 });
   expect(shown.apply(insert(14, '\r\n    z'))).toEqual({ kind: 'taken', length: 19 });
 });
+
+test("the completion menu's item is typed, what goes beyond it is taken", () => {
+  const shown = new ShownText('barbaz(first, second)', 1, 5, 6);
+  expect(shown.apply(insert(5, 'arbaz'))).toEqual({ kind: 'typed' });
+  expect(shown.apply(insert(10, '(first'))).toEqual({ kind: 'taken', length: 12 });
+  expect(new ShownText('barbaz(1)', 1, 5, 6).apply(insert(5, 'arbaz('))).toEqual({ kind: 'taken', length: 7 });
+});
