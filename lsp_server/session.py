@@ -36,7 +36,7 @@ from fimble.lsp_server.model_care import ModelCare
 from fimble.lsp_server.ports import CompletionEngine, Services
 from fimble.lsp_server.rooms import Room, Rooms
 from fimble.lsp_server.status import State, Status, StatusBoard
-from fimble.lsp_server.switches import Off, Scope, Switches
+from fimble.lsp_server.switches import Off, Scope, Switches, disabled_languages
 from fimble.lsp_server.text import Place
 
 _log = logging.getLogger(__name__)
@@ -57,10 +57,11 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class DocumentStatus:
-    """The server's status, and whether one text gets completions."""
+    """The server's status, whether one text gets completions, and which languages the settings switch off there."""
 
     status: Status
     off: Off | None
+    disabled_languages: frozenset[str]
 
 
 class Session:
@@ -263,12 +264,14 @@ class Session:
         """The status, and whether the text `uri` gets completions (or any text, where it is None)."""
         if uri is None:
             options = self._rooms.main_room().settings.config.completion
-            return DocumentStatus(self.board.current, Off.GLOBAL if self.switches.is_paused(options) else None)
+            paused = Off.GLOBAL if self.switches.is_paused(options) else None
+            return DocumentStatus(self.board.current, paused, disabled_languages(options))
         file_uri = self.documents.file_of(uri)
         found = self.documents.find(uri)
         room = self._rooms.room_of(self._path_of(file_uri))
         off = self._off(room, file_uri, found.language_id if found else "")
-        return DocumentStatus(self.board.current, off or _OFF_BY_REJECTION.get(self._last_rejections.get(uri)))
+        off = off or _OFF_BY_REJECTION.get(self._last_rejections.get(uri))
+        return DocumentStatus(self.board.current, off, disabled_languages(room.settings.config.completion))
 
     def switch(self, scope: Scope, language_id: str | None, uri: str | None, *, on: bool) -> None:
         """Turn completions on or off for this session.

@@ -119,6 +119,7 @@ def _document_status(ls: FimbleServer, uri: str | None) -> Result:
     found = ls.session.document_status(uri)
     fields = convert.status_fields(found.status)
     fields["enabled"] = found.off is None
+    fields["disabledLanguages"] = sorted(found.disabled_languages)
     if found.off is not None:
         fields["off"] = found.off.value
     return fields

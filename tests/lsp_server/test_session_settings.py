@@ -143,6 +143,17 @@ async def test_switching_on_outranks_the_settings(bench: Bench) -> None:
     assert bench.engine.settings.config.completion.disabled_languages == ""
 
 
+async def test_the_status_tells_languages_that_the_settings_switch_off(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FIMBLE_COMPLETION_DISABLED_LANGUAGES", "markdown, plaintext")
+    await bench.begin()
+    open_text(bench)
+    bench.session.switch(Scope.LANGUAGE, "python", None, on=False)
+    for uri in (None, URI):
+        assert bench.session.document_status(uri).disabled_languages == {"markdown", "plaintext"}
+
+
 async def test_a_scope_without_its_object_is_refused(bench: Bench) -> None:
     await bench.begin()
     with pytest.raises(InputError):

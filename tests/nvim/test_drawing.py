@@ -142,6 +142,31 @@ def test_candidates(start_nvim: Start, tmp_path: Path) -> None:
     assert accepted == {"command": "fimble.accepted", "arguments": ["r", 2]}
 
 
+@pytest.mark.parametrize(
+    ("texts", "keys", "rest", "cycling", "ghost"),
+    [
+        (["foo(a)", "bar(b)"], "f", "oo(a)", "<M-]>", "oo(a)"),
+        (["foo(a)", "bar(b)"], "f", "oo(a)", "<M-[>", "oo(a)"),
+        (["foo(a)", "bar(b)"], "<M-w>", "(a)", "<M-]>", "(a)"),
+        (["foo(a)", "bar(b)", "for(c)"], "f", "oo(a)", "<M-]>", "or(c)"),
+    ],
+    ids=["next", "previous", "a word taken", "one that fits further on"],
+)
+def test_candidates_that_no_longer_fit_are_passed_over(
+    start_nvim: Start, tmp_path: Path, texts: list[str], keys: str, rest: str, cycling: str, ghost: str
+) -> None:
+    nvim = _open(start_nvim, tmp_path, "\n", *([text] for text in texts), auto_trigger=False)
+    nvim.keys("A<M-\\>")
+    nvim.until_ghost(texts[0])
+    nvim.keys(keys)
+    nvim.until_ghost(rest)
+    typed = nvim.text[0]
+    nvim.keys(cycling)
+    nvim.until_ghost(ghost)
+    nvim.keys("<Tab>")
+    nvim.until_text(typed + ghost)
+
+
 def test_next_asks_for_more_when_there_is_one(start_nvim: Start, tmp_path: Path) -> None:
     nvim = _open(start_nvim, tmp_path, "\n", ["one"], ["two"])
     nvim.keys("A")

@@ -275,6 +275,56 @@ def test_folders_of_other_buffers_are_added(start_nvim: Start, tmp_path: Path) -
     nvim.until_ghost("urn a + b")
 
 
+def test_of_unnamed_buffers_the_server_has_one(start_nvim: Start) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.api.command("enew | setfiletype lua")
+    nvim.until_ready()
+    nvim.keys("iret")
+    nvim.until_ghost("urn a + b")
+    nvim.keys("<Esc>")
+    nvim.api.command("set hidden | enew | setfiletype python")
+    attached = "return vim.lsp.buf_is_attached(..., require('fimble.server').client().id)"
+    first, second = (buffer.number for buffer in nvim.api.buffers)
+    assert (nvim.lua(attached, first), nvim.lua(attached, second)) == (True, False)
+    nvim.api.command("bwipeout!")
+    nvim.keys("A<BS>t")
+    nvim.until_ghost("urn a + b")
+
+
+def test_an_unnamed_buffer_is_served_once_the_other_is_gone_or_it_has_a_name(start_nvim: Start, tmp_path: Path) -> None:
+    nvim = start_nvim([RETURN])
+    nvim.api.command("set hidden | enew | setfiletype lua")
+    nvim.until_ready()
+    nvim.api.command("call setline(1, 'x') | enew | setfiletype python")
+    assert nvim.lua("return require('fimble.server').client(0)") is None
+    nvim.api.command(f"write {tmp_path / 'named.py'}")
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    nvim.keys("<Esc>")
+    nvim.api.command("enew | setfiletype python")
+    nvim.api.command("bwipeout! 1")
+    nvim.api.command("call setline(1, 'x') | edit # | buffer #")
+    nvim.keys("ccret")
+    nvim.until_ghost("urn a + b")
+
+
+@pytest.mark.parametrize("command", ["write", "saveas", "file"])
+def test_the_folder_of_a_buffer_that_is_named_is_added(start_nvim: Start, tmp_path: Path, command: str) -> None:
+    (tmp_path / "project" / ".git").mkdir(parents=True)
+    nvim = start_nvim([RETURN])
+    nvim.api.command("enew | setfiletype python")
+    nvim.until_ready()
+    folders = "return require('fimble.server').client(0).workspace_folders"
+    assert nvim.lua(folders) is None
+    nvim.api.command(f"{command} {tmp_path / 'project' / 'a.py'}")
+    assert [folder["name"] for folder in nvim.lua(folders)] == ["project"]
+    nvim.api.command("silent write!")
+    nvim.keys("Aret")
+    nvim.until_ghost("urn a + b")
+    nvim.keys("<Tab>")
+    nvim.until_text("return a + b")
+
+
 def test_detaching_gives_the_keys_back(start_nvim: Start, tmp_path: Path) -> None:
     nvim = start_nvim([RETURN], setup=False)
     nvim.edit(tmp_path / "a.py", "\n")

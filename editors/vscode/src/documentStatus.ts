@@ -66,6 +66,11 @@ export class DocumentStatusWatcher implements vscode.Disposable {
     return status;
   }
 
+  /** Languages that are off by the server's settings. Throws a Failure when the server cannot be asked. */
+  async disabledLanguages(): Promise<readonly string[]> {
+    return readDocumentStatus(await this.#session.call('fimble.status', {}))?.disabledLanguages ?? [];
+  }
+
   dispose(): void {
     clearTimeout(this.#timer);
     this.#subscriptions.forEach((subscription) => void subscription.dispose());

@@ -20,6 +20,8 @@ export interface Status {
 export interface DocumentStatus extends Status {
   readonly enabled: boolean;
   readonly off?: OffReason;
+  /** Language ids that the settings switch off, wherever the server has them from; older servers do not say. */
+  readonly disabledLanguages?: readonly string[];
 }
 
 /** Undefined when `value` is no status: a newer server may know states that this client does not. */
@@ -47,7 +49,16 @@ export function readDocumentStatus(value: unknown): DocumentStatus | undefined {
     return undefined;
   }
   const off = OFF_REASONS.find((known) => known === value.off);
-  return { ...status, enabled: value.enabled, ...(off === undefined ? {} : { off }) };
+  return {
+    ...status,
+    enabled: value.enabled,
+    ...(off === undefined ? {} : { off }),
+    ...(isStrings(value.disabledLanguages) ? { disabledLanguages: value.disabledLanguages } : {}),
+  };
+}
+
+function isStrings(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === 'string');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

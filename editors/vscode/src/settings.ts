@@ -34,12 +34,22 @@ export async function setEnabled(enabled: boolean): Promise<void> {
   await update('completion.enabled', enabled);
 }
 
-/** Turn completions on or off for one language id. */
-export async function setLanguageEnabled(languageId: string, enabled: boolean): Promise<void> {
+/**
+ * Turn completions on or off for one language id. A list that is set here holds in place of the configuration file's,
+ * so the first one begins as what the server has from there.
+ */
+export async function setLanguageEnabled(
+  languageId: string,
+  enabled: boolean,
+  server: { disabledLanguages(): Promise<readonly string[]> },
+): Promise<void> {
+  const key = 'completion.disabled_languages';
   const config = vscode.workspace.getConfiguration('fimble');
-  const before = languageList(config.get<string>('completion.disabled_languages', ''));
+  const before = isExplicit(config.inspect(key))
+    ? languageList(config.get<string>(key, ''))
+    : await server.disabledLanguages();
   const others = before.filter((id) => id !== languageId);
-  await update('completion.disabled_languages', (enabled ? others : [...others, languageId]).join(','));
+  await update(key, (enabled ? others : [...others, languageId]).join(','));
 }
 
 /** Choose the model for all workspaces of this machine. */

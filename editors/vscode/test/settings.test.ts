@@ -43,16 +43,33 @@ test('turning on writes where the workspace has said otherwise', async () => {
   expect(settings.get('fimble.completion.enabled')?.workspaceValue).toBe(true);
 });
 
+/** A server whose configuration file switches these off. */
+const having = (...ids: string[]) => ({ disabledLanguages: () => Promise.resolve(ids) });
+const list = () => settings.get('fimble.completion.disabled_languages')?.globalValue;
+
 test('languages are added once and removed wherever they stand', async () => {
-  const list = () => settings.get('fimble.completion.disabled_languages')?.globalValue;
-  await setLanguageEnabled('python', false);
-  await setLanguageEnabled('rust', false);
-  await setLanguageEnabled('python', false);
+  await setLanguageEnabled('python', false, having());
+  await setLanguageEnabled('rust', false, having());
+  await setLanguageEnabled('python', false, having());
   expect(list()).toBe('rust,python');
-  await setLanguageEnabled('rust', true);
+  await setLanguageEnabled('rust', true, having());
   expect(list()).toBe('python');
-  await setLanguageEnabled('python', true);
+  await setLanguageEnabled('python', true, having());
   expect(list()).toBe('');
+});
+
+test.each([
+  ['markdown', true, 'plaintext'],
+  ['python', false, 'markdown,plaintext,python'],
+])("turning %s %j leaves the configuration file's other languages off", async (languageId, enabled, expected) => {
+  await setLanguageEnabled(languageId, enabled, having('markdown', 'plaintext'));
+  expect(list()).toBe(expected);
+});
+
+test('a list that is set here is gone on from', async () => {
+  settings.set('fimble.completion.disabled_languages', { default: '', globalValue: '' });
+  await setLanguageEnabled('python', false, having('markdown'));
+  expect(list()).toBe('python');
 });
 
 test.each([

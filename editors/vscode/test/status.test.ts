@@ -70,3 +70,11 @@ test('a document status needs `enabled`, and knows its reasons', () => {
   expect(readDocumentStatus({ ...ready, enabled: false, off: 'file' })?.off).toBe('file');
   expect(readDocumentStatus({ ...ready, enabled: false, off: 'whim' })).toEqual({ ...ready, enabled: false });
 });
+
+test('languages that are off are told where the server says them', () => {
+  const read = (disabledLanguages: unknown) =>
+    readDocumentStatus({ ...ready, enabled: true, disabledLanguages })?.disabledLanguages;
+  expect(read(['markdown', 'plaintext'])).toEqual(['markdown', 'plaintext']);
+  expect(read(['markdown', 7])).toBeUndefined();
+  expect(read(undefined)).toBeUndefined();
+});

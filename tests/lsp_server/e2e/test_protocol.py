@@ -211,7 +211,8 @@ async def test_settings_by_workspace_configuration(start_editor: Start, scripted
     await editor.until_ready()
     text = editor.open("ret")
     assert await editor.items(text, 3) == []
-    assert (await editor.command("fimble.status", {"uri": text.uri}))["off"] == "language"
+    status = await editor.command("fimble.status", {"uri": text.uri})
+    assert (status["off"], status["disabledLanguages"]) == ("language", ["python"])
     editor.client.set_configuration({"fimble": {}})
     editor.client.workspace_did_change_configuration(types.DidChangeConfigurationParams(None))
     while not (await editor.command("fimble.status", {"uri": text.uri}))["enabled"]:  # the server asks us meanwhile

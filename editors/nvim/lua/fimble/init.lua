@@ -111,6 +111,19 @@ function M.setup(opts)
       server.attach(event.buf)
     end
   end)
+  -- A buffer that `:w` names is wiped out and new, for Neovim: what was bound to it is gone.
+  on('BufWipeout', function(event)
+    local client = server.client(event.buf)
+    if client then
+      vim.lsp.buf_detach_client(event.buf, client.id)
+    end
+  end)
+  -- Named, perhaps into another folder. Where the name brings a filetype, FileType comes next.
+  on({ 'BufNew', 'BufFilePost' }, function(event)
+    if vim.bo[event.buf].filetype ~= '' then
+      server.attach(event.buf)
+    end
+  end)
   on('LspAttach', function(event)
     local client = vim.lsp.get_client_by_id(event.data.client_id)
     if client and client.name == server.name then

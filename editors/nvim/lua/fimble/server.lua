@@ -11,6 +11,8 @@ M.METHOD = 'textDocument/inlineCompletion'
 local restarts = {}
 ---@type table<integer, true> clients that were told to stop
 local told_to_stop = {}
+---@type integer? the client that a buffer was given to last, perhaps still starting
+local latest
 
 ---@param bufnr? integer
 ---@return vim.lsp.Client?
@@ -96,11 +98,26 @@ local function client_config(bufnr)
   }
 end
 
---- Attach a buffer, starting the server when there is none.
+--- All buffers without a name have the same URI in Neovim: to the server, two of them would be one text.
+---@param bufnr integer
+---@return boolean
+local function is_named_as_another(bufnr)
+  if not latest or vim.api.nvim_buf_get_name(bufnr) ~= '' then
+    return false
+  end
+  for _, other in ipairs(vim.api.nvim_list_bufs()) do
+    if other ~= bufnr and vim.api.nvim_buf_get_name(other) == '' and vim.lsp.buf_is_attached(other, latest) then
+      return true
+    end
+  end
+  return false
+end
+
+--- Attach a buffer, starting the server when there is none. One that is attached may have another folder to add.
 ---@param bufnr integer
 ---@return integer? client_id
 function M.attach(bufnr)
-  if not config.wants(bufnr) then
+  if not config.wants(bufnr) or is_named_as_another(bufnr) then
     return
   end
   local wanted = client_config(bufnr)
@@ -116,7 +133,7 @@ function M.attach(bufnr)
   if not M.client() then
     status.set({ state = 'starting', message = 'starting the server' })
   end
-  return vim.lsp.start(wanted, {
+  latest = vim.lsp.start(wanted, {
     bufnr = bufnr,
     reuse_client = function(client, other)
       if client.name ~= M.name or client:is_stopped() then
@@ -126,6 +143,7 @@ function M.attach(bufnr)
       return true
     end,
   })
+  return latest
 end
 
 --- Attach every buffer that the plugin looks after.

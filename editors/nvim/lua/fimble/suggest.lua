@@ -419,10 +419,16 @@ function M.cycle(step)
     end
     return
   end
-  shown.index = (shown.index - 1 + step) % #shown.items + 1
-  if draw(bufnr) then
-    tell(shown, 'textDocument/didShowCompletion')
+  local before = shown.index
+  for _ = 2, #shown.items do
+    shown.index = (shown.index - 1 + step) % #shown.items + 1
+    -- One that does not begin with what was typed or taken since has nothing to show.
+    if draw(bufnr) then
+      tell(shown, 'textDocument/didShowCompletion')
+      return
+    end
   end
+  shown.index = before
 end
 
 return M
