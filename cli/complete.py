@@ -11,6 +11,7 @@ from pathlib import Path
 
 import click
 from rich.console import Console
+from rich.control import strip_control_codes
 from rich.syntax import Syntax
 from rich.text import Text
 
@@ -22,6 +23,7 @@ from fimble.engine.settings import Settings, load_settings
 from fimble.engine.wiring import build_engine
 
 _LINES_AROUND = 6
+_TAB_SIZE = 4
 _TIME_BOX_MS = 60_000
 
 
@@ -97,10 +99,11 @@ def _show(place: Place, completion: Completion) -> None:
     last_line = min(after.n_lines - 1, after.line_of(type(start)(start + len(completion.text))) + _LINES_AROUND)
     window_start = after.line_start(type(after.line_of(start))(first_line))
     window = completed[window_start : after.line_end(type(after.line_of(start))(last_line))]
-    shown = Syntax("", place.document.language_id, theme="ansi_dark").highlight(window)
+    shown = Syntax("", place.document.language_id, theme="ansi_dark", tab_size=_TAB_SIZE).highlight(_as_drawn(window))
     shown.rstrip()
     here = start - window_start
-    shown.stylize("bold reverse", here, here + len(completion.text))
+    marked_from, marked_to = (len(_as_drawn(window[:at])) for at in (here, here + len(completion.text)))
+    shown.stylize("bold reverse", marked_from, marked_to)
     console = Console(file=sys.stdout)
     console.print(shown)
     timings = completion.timings
@@ -112,3 +115,9 @@ def _show(place: Place, completion: Completion) -> None:
             style="dim",
         )
     )
+
+
+def _as_drawn(text: str) -> str:
+    """Whole lines, or the beginning of them, as the highlighter makes them: it tells nobody where a character went."""
+    with_line_feeds = text.replace("\r\n", "\n").replace("\r", "\n")
+    return strip_control_codes(with_line_feeds).expandtabs(_TAB_SIZE)

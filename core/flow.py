@@ -266,6 +266,7 @@ class ModelInfo:
 
     `fim_tokens` maps llama.cpp's names (pre, suf, mid, pad, rep, sep) to the marker texts that the GGUF declares.
     `note` is a sentence for people about what does not work as it should on this machine, empty if all does.
+    `files_stamp` tells weights and adapter from others that were at their paths before.
     """
 
     model_id: str
@@ -278,6 +279,7 @@ class ModelInfo:
     n_gpu_layers: int
     size_bytes: int
     note: str = ""
+    files_stamp: str = ""
 
 
 # 6. What the user gets.

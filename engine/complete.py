@@ -363,7 +363,7 @@ class Engine:
     def _route(self, request: CompletionRequest, context: Context, info: ModelInfo) -> Route:
         uri, language_id = request.document.uri, request.document.language_id
         options = (self._config.prompt, self._config.completion, request.trigger)
-        digest = repr((info.model_id, *options, language_id, self._edits.n_elsewhere(uri)))
+        digest = repr((info.model_id, info.files_stamp, *options, language_id, self._edits.n_elsewhere(uri)))
         return Route(uri, digest, context.prefix, context.suffix)
 
     async def _warm(self, prompt: Prompt) -> None:

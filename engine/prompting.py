@@ -59,6 +59,7 @@ class Prompting:
         self._grammars = grammars
         self._backend = backend
         self._tokenizer = CachingTokenizer(backend)
+        self._tokenized_for: ModelInfo | None = None
         self._config = config
         self.pace = Pace()
 
@@ -85,6 +86,11 @@ class Prompting:
                 return Chosen(prompt, full)
         return Chosen(smaller[n_to_read.index(min(n_to_read))], full)
 
+    def _tokenizer_of(self, info: ModelInfo) -> CachingTokenizer:
+        if self._tokenized_for != info:  # weights that were replaced may have another vocabulary
+            self._tokenizer, self._tokenized_for = CachingTokenizer(self._backend), info
+        return self._tokenizer
+
     async def _assemble(
         self, request: CompletionRequest, context: Context, info: ModelInfo, options: PromptOptions
     ) -> Prompt:
@@ -96,7 +102,7 @@ class Prompting:
             self._config.completion,
             info.eog_tokens,
         )
-        prompt = await assemble(context, choose_family(info), self._tokenizer, options, rules)
+        prompt = await assemble(context, choose_family(info), self._tokenizer_of(info), options, rules)
         prompt = replace(prompt, name_rests=_rests(context))
         if prompt.constraint is None:
             return prompt

@@ -11,6 +11,8 @@ from fimble.syntax.parse import SyntaxTree
 
 # tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
 _MAX_ANCESTORS = 200
+# C#'s `namespace A;` may stand above `using B;`, and types may not stand above it.
+_BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
 _ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 
 
@@ -39,7 +41,7 @@ def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], 
         if not _means_nothing(child):
             if child.start_byte >= end:
                 return has_code and child.type in head_kinds
-            has_code |= child.start_byte >= start and child.type not in head_kinds
+            has_code |= child.start_byte >= start and child.type not in head_kinds | _BESIDE_IMPORTS
         is_at_child = cursor.goto_next_sibling()
     return False
 

@@ -29,9 +29,13 @@ class HostBackend:
     """Speaks for one model over one connection; reconnects, and restarts the process, with the next request."""
 
     def __init__(self, find_model: Callable[[], ModelSpec], paths: Paths, options: HostOptions) -> None:
-        """Nothing is started before the first request; `find_model` is asked until it does not raise."""
+        """Nothing is started before the first request.
+
+        `find_model` is asked until it does not raise, and again once the files that it found have been replaced.
+        """
         self._find_model = find_model
         self._spec: ModelSpec | None = None
+        self._has_extra_kernels = True
         self._options = options
         self._places = launch.places(paths)
         self._link: _Link | None = None
@@ -41,7 +45,13 @@ class HostBackend:
         self._markers: dict[str, TokenId | None] = {}
 
     async def describe(self) -> ModelInfo:
-        """Load the model if need be and say what it is."""
+        """Load the model if need be and say what it is.
+
+        Files that were replaced since are taken up here and nowhere else: every answer begins with this question, and
+        what follows of it must come from the same weights.
+        """
+        if self._spec and (stamp := _stamp_of(self._spec)) and stamp != self._spec.files_stamp:
+            self._spec, self._info, self._markers = None, None, {}
         if self._info is None:
             result = await self._ask({"op": "describe"}, timeout_s=self._options.load_timeout_s)
             self._info = protocol.info_from_wire(result["info"])
@@ -85,10 +95,13 @@ class HostBackend:
 
     async def open_stream(self, frame: Frame) -> Stream:
         """Send a request and listen for its frames."""
-        if self._spec is None:
-            self._spec = await asyncio.to_thread(self._find_model)
+        spec = self._spec
+        if spec is None:
+            found = await asyncio.to_thread(self._find_model)
+            self._spec = spec = replace(found, files_stamp=_stamp_of(found))
         link = await self._connected()
-        return link.send({**frame, "model": protocol.spec_to_wire(self._spec)})
+        spec = replace(spec, has_extra_kernels=self._has_extra_kernels)
+        return link.send({**frame, "model": protocol.spec_to_wire(spec)})
 
     async def _ask(self, frame: Frame, *, timeout_s: float | None) -> Frame:
         stream = await self.open_stream(frame)
@@ -131,8 +144,8 @@ class HostBackend:
 
     def _on_died(self, code: int | None) -> None:
         self._crashes.append(time.monotonic())
-        if self._spec and code == -signal.SIGILL:
-            self._spec = replace(self._spec, has_extra_kernels=False)
+        if code == -signal.SIGILL:
+            self._has_extra_kernels = False
 
     def _wait_after_crashes(self) -> None:
         """A model that crashes at once must not be loaded again with every key."""
@@ -303,6 +316,15 @@ class _Link:
         if code < 0:
             return f" It was ended by {signal.Signals(-code).name}."
         return f" It exited with code {code}: {launch.log_tail(self._places)}"
+
+
+def _stamp_of(spec: ModelSpec) -> str:
+    """Size and time of change of a spec's files; empty where one is gone: no reason to give up a loaded model."""
+    try:
+        facts = [path.stat() for path in (spec.path, spec.adapter) if path]
+    except OSError:
+        return ""
+    return " ".join(f"{fact.st_size}/{fact.st_mtime_ns}" for fact in facts)
 
 
 def _retrieve(connecting: asyncio.Task[_Link]) -> None:

@@ -253,6 +253,7 @@ class Inference:
                 n_gpu_layers=model.n_gpu_layers,
                 size_bytes=model.size_bytes,
                 note="" if log_is_understood() else LOG_CHANGED_NOTE,
+                files_stamp=spec.files_stamp,
             )
         return self._info
 

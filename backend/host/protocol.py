@@ -29,7 +29,7 @@ from fimble.core.flow import (
 )
 
 # Part of the socket's name: a client never talks to a host of another protocol. Raise it with every change here.
-PROTOCOL_VERSION = 6
+PROTOCOL_VERSION = 7
 _LENGTH = struct.Struct(">I")
 _MAX_CONSTRAINT_CHARS = 400_000
 _MAX_FRAME_BYTES = 256 * 1024 * 1024
@@ -41,7 +41,8 @@ Frame = dict[str, Any]
 class ModelSpec:
     """Which weights to run and how; requests with equal specs share one model in memory.
 
-    `has_extra_kernels` is false where llama.cpp is to leave out those for repacked weights and for AMX.
+    `has_extra_kernels` is false where llama.cpp is to leave out those for repacked weights and for AMX. `files_stamp`
+    tells weights and adapter from others that were at their paths before.
     """
 
     model_id: str
@@ -51,6 +52,7 @@ class ModelSpec:
     n_threads: int
     adapter: Path | None = None
     has_extra_kernels: bool = True
+    files_stamp: str = ""
 
 
 async def read_frame(reader: asyncio.StreamReader) -> Frame | None:

@@ -12,6 +12,8 @@ from fimble.context.index.workspace import Workspace, code_language
 # A system that has more to tell than it can keep drops changes, and of a link it does not tell that the linked file has
 # changed; while files are saved, all are looked at this often.
 _SCAN_EVERY_S = 60.0
+# What more files at once say of their namespaces is read when the table is next replaced: this thread runs beside keys.
+_MAX_READ_FILES = 40
 
 # The files that are there now, and the paths of those that an index has to read again or to forget.
 OnChanged = Callable[[FileTable, frozenset[str]], None]
@@ -44,9 +46,15 @@ class Follower:
         changed = _changed(seen, files)
         # Else the table stays: with a new one every selection is made anew, and what manifests say is read again.
         is_other = list(files.stamps) != list(self._workspace.files.stamps)
-        if is_other or any(_name(path) in MANIFESTS for path in changed):
+        if is_other or any(_name(path) in MANIFESTS for path in changed) or self._some_moved(files, changed):
             self._workspace.replace_files(files)
         self._on_changed(files, changed.union(path for path in paths if code_language(path)))
+
+    def _some_moved(self, files: FileTable, changed: frozenset[str]) -> bool:
+        if len(changed) > _MAX_READ_FILES:
+            return False
+        stamps = {path: files.stamps[path] for path in changed if path in files.stamps}
+        return any(self._workspace.is_in_other_package(path, stamp) for path, stamp in stamps.items())
 
 
 def _name(path: str) -> str:

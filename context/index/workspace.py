@@ -27,6 +27,9 @@ class Workspace:
         self._files: FileTable | None = None
         self._outlines: OrderedDict[str, tuple[Stamp, Outline]] = OrderedDict()
         self._packages: Mapping[str, tuple[str, ...]] | None = None
+        # Of every file, as a solution has more of them than there is room for outlines: with one new file the others
+        # are not to be read again. The stamp is that of the table.
+        self._package_of: dict[str, tuple[Stamp, str | None]] = {}
 
     @property
     def files(self) -> FileTable:
@@ -43,6 +46,8 @@ class Workspace:
         with self._lock:
             self._files = files
             self._packages = None
+            for path in self._package_of.keys() - files.stamps.keys():
+                del self._package_of[path]
 
     def text(self, path: str) -> str | None:
         """A file's text; None where it does not count or cannot be read."""
@@ -84,8 +89,17 @@ class Workspace:
         """Files that say they belong to a namespace (C#), in the order of their paths."""
         packages = self._packages
         if packages is None:
-            packages = self._packages = self._read_packages()
+            files = self.files
+            packages = self._read_packages(files)
+            with self._lock:
+                if self._files is files:  # else these are of a table that has been replaced meanwhile
+                    self._packages = packages
         return packages.get(package, ())
+
+    def is_in_other_package(self, path: str, stamp: Stamp) -> bool:
+        """Whether a file that had this stamp when last looked at left the namespace that it is known to belong to."""
+        known = self._package_of.get(path)
+        return known is not None and known[1] != self._package(path, stamp)
 
     def _read_outline(self, path: str) -> Outline | None:
         language = code_language(path)
@@ -94,12 +108,22 @@ class Workspace:
             return None
         return Outline() if is_unfit(text) else outline_of(language, text)
 
-    def _read_packages(self) -> Mapping[str, tuple[str, ...]]:
+    def _read_packages(self, files: FileTable) -> Mapping[str, tuple[str, ...]]:
         packages: dict[str, list[str]] = {}
-        for path in self.files.stamps:
-            if path.endswith(".cs") and (outline := self.outline(path)) is not None:
-                packages.setdefault(outline.package, []).append(path)
+        for path, stamp in files.stamps.items():
+            if path.endswith(".cs") and (package := self._package(path, stamp)) is not None:
+                packages.setdefault(package, []).append(path)
         return {package: tuple(paths) for package, paths in packages.items()}
+
+    def _package(self, path: str, stamp: Stamp) -> str | None:
+        known = self._package_of.get(path)
+        if known is not None and known[0] == stamp:
+            return known[1]
+        outline = self.outline(path)
+        package = outline.package if outline is not None else None
+        with self._lock:
+            self._package_of[path] = (stamp, package)
+        return package
 
 
 def code_language(path: str) -> Language | None:

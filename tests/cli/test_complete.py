@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
+from rich.style import Style
+from rich.text import Text
 
 from fimble.cli.main import root
 from fimble.core.errors import FimbleError, InputError, ModelMissingError
@@ -169,6 +171,33 @@ def test_people_see_the_completion_in_place(script: Path, tmp_path: Path) -> Non
     assert result.exit_code == 0
     assert f"x = {ANSWER}" in result.stdout
     assert "written" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "raw", "place", "written", "marked"),
+    [
+        ("a.py", b"x = \n", "1:5", ANSWER, ANSWER),
+        ("a.go", b"func f() {\n\tx := \n}\n", "2:7", "foo(1)", "foo(1)"),
+        ("a.go", b"func f() {\n\tlog(1)\n\ta,\tb := \n}\n", "3:10", "foo(1)", "foo(1)"),
+        ("a.go", b"func f() {\n\t\n}\n", "2:2", "a :=\t1", "a :=    1"),
+        ("a.py", b"import a\r\nimport b\r\nx = \r\ny = 1\r\n", "3:5", ANSWER, ANSWER),
+        ("a.py", b"import a\n\x0c\nx = \n", "3:5", ANSWER, ANSWER),
+        ("a.unknown", b"a\tb\r\n\tx = \n", "2:6", ANSWER, ANSWER),
+    ],
+    ids=["plain", "tab before", "tabs in the lines above", "tab in it", "CRLF", "form feed", "no lexer"],
+)
+def test_what_is_marked_is_the_completion(
+    script: Path, tmp_path: Path, name: str, raw: bytes, place: str, written: str, marked: str
+) -> None:
+    """Tabs, line ends and control characters are drawn as others than the file has."""
+    script.write_text(json.dumps([{"prefix_endswith": "", "answer": written}]))
+    path = tmp_path / name
+    path.write_bytes(raw)
+    result = CliRunner(env={"FORCE_COLOR": "1", "TERM": "xterm-256color"}).invoke(root, ["complete", f"{path}:{place}"])
+    assert result.exit_code == 0, result.output
+    shown = Text.from_ansi(result.stdout)
+    spans = [span for span in shown.spans if isinstance(span.style, Style) and span.style.reverse]
+    assert "".join(shown.plain[span.start : span.end] for span in spans) == marked
 
 
 def test_every_error_of_ours_has_an_exit_code_of_its_kind() -> None:

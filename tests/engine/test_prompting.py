@@ -4,12 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from fimble.backend.scripted import ScriptedBackend
 from fimble.core.config import Layer
-from fimble.core.flow import CompletionRequest, Document, GenerationStats, Prompt, RequestId, StopReason, Trigger
+from fimble.core.flow import (
+    CompletionRequest,
+    Document,
+    GenerationStats,
+    ModelInfo,
+    Prompt,
+    RequestId,
+    StopReason,
+    TokenId,
+    Trigger,
+)
 from fimble.core.position import ByteOffset
 from fimble.engine.complete import Engine
 from fimble.engine.prompting import Pace
@@ -17,6 +28,19 @@ from fimble.engine.settings import load_settings
 from fimble.engine.wiring import build_engine
 
 LINE = "value = compute(value)\n"
+
+
+class ReplacedBackend(ScriptedBackend):
+    """A scripted model whose weights are others, with another vocabulary, once `is_replaced`."""
+
+    is_replaced = False
+
+    async def describe(self) -> ModelInfo:
+        return replace(await super().describe(), files_stamp="replaced" if self.is_replaced else "")
+
+    async def tokenize(self, texts: Sequence[str]) -> tuple[tuple[TokenId, ...], ...]:
+        lists = await super().tokenize(texts)
+        return tuple(tuple(TokenId(255 - token) for token in tokens) for tokens in lists) if self.is_replaced else lists
 
 
 class ColdBackend(ScriptedBackend):
@@ -107,3 +131,11 @@ def stats(n_read: int, prompt_ms: float) -> GenerationStats:
 
 async def _never(prompt: Prompt) -> None:
     await asyncio.sleep(0)
+
+
+async def test_what_was_tokenized_for_weights_that_were_replaced_is_tokenized_anew() -> None:
+    backend, fresh = (ReplacedBackend(lambda _: "answer") for _ in range(2))
+    engine, fresh_engine = (build_engine(load_settings([], environ={}), backend=each) for each in (backend, fresh))
+    await engine.prompt_for(ask())
+    backend.is_replaced = fresh.is_replaced = True
+    assert (await engine.prompt_for(ask())).tokens == (await fresh_engine.prompt_for(ask())).tokens

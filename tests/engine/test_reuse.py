@@ -11,6 +11,7 @@ from fimble.core.flow import (
     AnswerSource,
     Completion,
     CompletionRequest,
+    ModelInfo,
 )
 
 
@@ -51,6 +52,18 @@ async def test_coming_back_to_an_answer_needs_no_model() -> None:
     again = await completed(engine, "return $0\n")
     assert again.source is AnswerSource.CACHE
     assert len(backend.prompts) == 2
+
+
+async def test_an_answer_of_an_adapter_that_was_replaced_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, backend = engine_of("a + b")
+    first = await backend.describe()
+    await completed(engine, "return $0\n")
+
+    async def describe() -> ModelInfo:
+        return replace(first, files_stamp="replaced")
+
+    monkeypatch.setattr(backend, "describe", describe)
+    assert (await completed(engine, "return $0\n")).source is AnswerSource.MODEL
 
 
 @pytest.mark.parametrize("changed", ["return a$0 \n", "return b$0\n", "RETURN a$0\n", "return a + b$0\n"])

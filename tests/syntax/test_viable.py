@@ -333,6 +333,8 @@ def test_where_a_completion_may_end(text: str, verdicts: dict[str, str]) -> None
         ("java", "package a;\nimport c.D;\n$0\n\nclass E {}\n", "import f", "class B {}"),
         ("go", 'package a\n\n$0\n\nimport "b"\n\nfunc f() {}\n', "func g() {}", 'import "c"'),
         ("csharp", "$0\n#region B\nusing B;\nclass E {}\n", "class C {}", "using C;"),
+        ("csharp", "$0\nusing B;\nclass E {}\n", "class C {}", "namespace A;"),
+        ("csharp", "$0\nusing B;\nclass E {}\n", "namespace A { class C {} }", "namespace A;\nusing C;"),
     ],
 )
 def test_nothing_stands_above_imports(language: str, text: str, wrong: str, right: str) -> None:

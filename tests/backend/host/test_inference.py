@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +141,15 @@ def test_what_is_cancelled_while_it_waits_is_answered_without_being_begun(thread
     assert answer["stats"]["n_generated_tokens"] == answer["stats"]["n_reused_tokens"] == 0
     assert warm_up.results == [{"dropped": True}]
     assert FakeModel.n_loaded == 1, "the weights were replaced for an answer that nobody wants"
+
+
+def test_files_that_were_replaced_at_their_path_are_loaded(thread: Inference) -> None:
+    FakeModel.may_load.set()
+    for spec in (SPEC, SPEC, replace(SPEC, files_stamp="replaced")):
+        asked = Asked(spec, texts=("x",))
+        thread.submit(asked.job)
+        assert asked.is_done.wait(20)
+    assert FakeModel.n_loaded == 2
 
 
 def test_a_request_withdraws_the_wish_to_unload(thread: Inference) -> None:

@@ -1,7 +1,12 @@
+<<<<<<< HEAD
 """What the watcher hears: the table of files is replaced where what is found may change, and not for each save."""
+=======
+"""What the watcher hears: the table of files is replaced where something can be found otherwise, not for each save."""
+>>>>>>> work_c
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -51,3 +56,23 @@ def test_what_a_write_changes(
     follower.take(frozenset(written))
     assert heard[-1] == changed
     assert (workspace.files is not table) is is_new_table
+
+
+@pytest.mark.parametrize(
+    ("written", "is_new_table"), [("namespace Other { class A {} }\n", True), ("namespace N { class B {} }\n", False)]
+)
+def test_a_file_that_goes_to_another_namespace_is_found_there(
+    tmp_path: Path, written: str, *, is_new_table: bool
+) -> None:
+    path = tmp_path / "A.cs"
+    path.write_text("namespace N { class A {} }\n")
+    workspace = Workspace(tmp_path)
+    follower = Follower(workspace, lambda _files, _paths: None)
+    follower.take(None)
+    assert workspace.package_files("N") == ("A.cs",)
+    table = workspace.files
+    path.write_text(written)
+    os.utime(path, ns=(0, path.stat().st_mtime_ns + 1))
+    follower.take(frozenset({"A.cs"}))
+    assert (workspace.files is not table) is is_new_table
+    assert workspace.package_files("Other") == (("A.cs",) if is_new_table else ())
