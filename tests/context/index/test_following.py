@@ -1,8 +1,4 @@
-<<<<<<< HEAD
 """What the watcher hears: the table of files is replaced where what is found may change, and not for each save."""
-=======
-"""What the watcher hears: the table of files is replaced where something can be found otherwise, not for each save."""
->>>>>>> work_c
 
 from __future__ import annotations
 
