@@ -329,6 +329,7 @@ async def test_what_an_editor_has_open_is_shown_and_counted(tmp_path: Path) -> N
         assert sink.events[-1].fields["context_sources"] == "open files"
         assert "total_price_cents_0" in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
         engine.edited(Document(other, "python", 2, unsaved.replace("cents", "euros")))
+        await engine.complete(asked)
         assert "total_price_euros_0" in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
         engine.closed(other)
         assert "total_price_" not in "".join(part.text for part in (await engine.prompt_for(asked)).segments)
