@@ -29,7 +29,7 @@ from fimble.core.flow import (
     Trigger,
 )
 from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
-from fimble.core.position import ByteOffset, ByteRange, CharIndex, TextIndex
+from fimble.core.position import ByteOffset, ByteRange, TextIndex
 from fimble.engine import gate
 from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.explain import Explanation, explain
@@ -250,7 +250,9 @@ class Engine:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         confidence = written.confidence.value
         shaped = self._unless_doubtful(request, shaped, confidence)
-        self._use_idle_time(chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped))
+        self._use_idle_time(
+            chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped, context)
+        )
         if isinstance(shaped, RejectReason):
             return Rejection(
                 request.request_id,
@@ -267,7 +269,7 @@ class Engine:
         return Completion(
             request_id=request.request_id,
             text=popup_text + shaped.text,
-            replace=_replaced(request, shaped),
+            replace=_replaced(request, shaped, context),
             model_id=info.model_id,
             timings=timings,
             n_prompt_tokens=stats.n_prompt_tokens,
@@ -316,7 +318,7 @@ class Engine:
         return Completion(
             request_id=request.request_id,
             text=popup_text + shaped.text,
-            replace=_replaced(request, shaped),
+            replace=_replaced(request, shaped, context),
             model_id=info.model_id,
             timings=Timings(0.0, 0.0, 0.0, self._clock.monotonic_ms() - started_ms),
             n_prompt_tokens=0,
@@ -421,25 +423,25 @@ def _with_popup_item(request: CompletionRequest) -> CompletionRequest:
     text = request.document.text
     start, end = index.to_char(item.replace.start), index.to_char(item.replace.end)
     document = dataclasses.replace(request.document, text=text[:start] + item.text + text[end:])
-    cursor = ByteOffset(item.replace.start + len(item.text.encode("utf-8", "surrogatepass")))
+    cursor = ByteOffset(item.replace.start + _n_bytes(item.text))
     return dataclasses.replace(request, document=document, cursor=cursor)
 
 
-def _accepted(request: CompletionRequest, shaped: Shaped) -> CompletionRequest | None:
+def _accepted(request: CompletionRequest, shaped: Shaped, context: Context) -> CompletionRequest | None:
     """The request that an editor makes once an answer is accepted; None where only a person would ask again."""
     if request.trigger is Trigger.INVOKED or request.popup_item or request.n_candidates > 1:
         return None
-    text = request.document.text
-    at = TextIndex(text).to_char(request.cursor)
-    after = text[at + shaped.n_replaced_chars :]
-    document = dataclasses.replace(request.document, text=text[:at] + shaped.text + after)
-    cursor = ByteOffset(request.cursor + len(shaped.text.encode("utf-8", "surrogatepass")))
+    text = context.prefix + shaped.text + context.suffix[shaped.n_replaced_chars :]
+    document = dataclasses.replace(request.document, text=text)
+    cursor = ByteOffset(request.cursor + _n_bytes(shaped.text))
     return dataclasses.replace(request, document=document, cursor=cursor)
 
 
-def _replaced(request: CompletionRequest, shaped: Shaped) -> ByteRange:
+def _replaced(request: CompletionRequest, shaped: Shaped, context: Context) -> ByteRange:
     item = request.popup_item
     start, at = (item.replace.start, item.replace.end) if item else (request.cursor, request.cursor)
-    index = TextIndex(request.document.text)
-    end = index.to_char(at) + shaped.n_replaced_chars
-    return ByteRange(start, index.to_byte(CharIndex(end)))
+    return ByteRange(start, ByteOffset(at + _n_bytes(context.suffix[: shaped.n_replaced_chars])))
+
+
+def _n_bytes(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))

@@ -196,7 +196,7 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_typescript", "language_typescript"),
+        grammar=GrammarSource("tree_sitter_typescript", "language_typescript", respellings=respelling.VARIANCE),
         qualified=True,
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
@@ -208,7 +208,9 @@ _LANGUAGES: tuple[Language, ...] = (
         line_comment="//",
         block_comment=_SLASHES,
         block_style=BlockStyle.BRACES,
-        grammar=GrammarSource("tree_sitter_typescript", "language_tsx", respellings=respelling.AMPERSANDS),
+        grammar=GrammarSource(
+            "tree_sitter_typescript", "language_tsx", respellings=(*respelling.AMPERSANDS, *respelling.VARIANCE)
+        ),
         qualified=True,
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,

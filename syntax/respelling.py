@@ -60,6 +60,11 @@ JAVA: Final = (_respelling(b"null,", rb"\bcase null, (default)\b", b"def.ult"),)
 AMPERSANDS: Final = (_respelling(b"&", rb"&(?<=\s&)(?=\s)", b"|"),)
 # `<label class="a" for="b">`
 JSX_NAMES: Final = (_respelling(b"class= for=", rb"[ \t\n](class|for)(?==)", b"", b"_"),)
+# `interface A<in T, out R>`
+VARIANCE: Final = (
+    _respelling(b"in", rb"[<,]\s*(in)(?=[ \t]+out\b)"),
+    _respelling(b"in out", rb"[<,]\s*(in|out)(?=[ \t]+[A-Z]\w*[ \t]*(?:[,>=]|extends\b))"),
+)
 # `class A { val x = 1 }`: the grammar wants a line end or `;` behind a member. Not in `"${ a }"`, nor in `{ a -> }`.
 KOTLIN: Final = (_respelling(b"}", rb"\$\{[^{}\n]*\}()| (?=\})(?<![\s{,] )(?<!-> )", b";"),)
 _ARGUMENTS = rb"\((?:[^(){};\"]|\((?:[^(){};\"]|\([^(){};\"]*\))*\))*\)"

@@ -81,6 +81,7 @@ TEXTS = [
         "kotlin",
         "fun a() { try { b() } catch (e: E) { c() } finally { d() } }\nfun e() { f { return@f } }\n",
     ),
+    ("typescript", "interface A<in T, out R extends B> { f(a: T): R; }\nclass C<in out T> { }\n"),
     ("typescriptreact", "const a = <p>Terms & Conditions</p>;\ntype A = B & C;\ntype D =\n  & A\n  & B;\n"),
 ]
 
