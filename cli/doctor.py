@@ -215,9 +215,9 @@ def _probe(module: str, arguments: list[str]) -> dict[str, Any]:
         raise FimbleError(
             f"llama.cpp died of signal {-done.returncode}: most likely it was built for another CPU.",
             # The flags: ggml-org/llama.cpp pull request 26954, as in the Makefile.
-            mend="Rebuild it here: CXXFLAGS='-fno-tree-dse -fno-dse' pip install --force-reinstall --no-deps"
-            " --no-binary llama-cpp-python llama-cpp-python (the flags keep GCC 12 and older from miscompiling it for"
-            " processors with AMX).",
+            mend="Rebuild it here: CXXFLAGS='-fno-tree-dse -fno-dse' pip install --no-cache-dir --force-reinstall"
+            f" --no-deps --no-binary llama-cpp-python llama-cpp-python=={version('llama-cpp-python')} (the flags keep"
+            " GCC 12 and older from miscompiling it for processors with AMX).",
         )
     if done.returncode:
         reason = done.stderr.strip().splitlines()[-1:] or ["no reason given"]

@@ -119,9 +119,9 @@ class CompletionOptions:
 
 @dataclass(frozen=True, slots=True)
 class NetworkOptions:
-    """Fetching weights. Nothing else of fimble uses the network."""
+    """Fetching weights, and sending totals where you ask for it."""
 
-    offline: bool = _option(False, "Never open a connection; only weights already here are used.")
+    offline: bool = _option(False, "Fetch and send nothing; only weights already here are used.")
     connect_timeout_s: float = _option(8.0, "Seconds to wait for a server before the next source is tried.", minimum=1)
 
 

@@ -50,7 +50,7 @@ local function check_server()
     vim.health.info('The server is reached by a function of yours')
   elseif vim.fn.executable(cmd[1]) == 0 then
     vim.health.error(('%s cannot be run'):format(cmd[1]), {
-      'Install fimble where Neovim finds it, for example with `pipx install fimble` or `uv tool install fimble`.',
+      'Install fimble where Neovim finds it, for example with `pipx install /path/to/its/repository`.',
       "Or name it: require('fimble').setup{ cmd = { '/path/to/fimble', 'serve', '--stdio' } }",
     })
     return
