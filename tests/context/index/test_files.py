@@ -50,6 +50,11 @@ def test_code_and_manifests_count_and_nothing_else(tmp_path: Path) -> None:
     assert paths(tmp_path) == ["go.mod", "src/a.py", "src/b.tsx"]
 
 
+def listed_by_git(folder: Path) -> list[str]:
+    listing = ["git", "-C", str(folder), "ls-files", "--others", "--exclude-standard", "*.py"]
+    return sorted(subprocess.run(listing, check=True, capture_output=True, text=True).stdout.split())
+
+
 def test_ignore_files_are_obeyed_as_git_does(tmp_path: Path) -> None:
     files = {
         ".gitignore": "build/\n*.gen.py\n!keep.gen.py\n/only_top.py\ndocs/**/old\n",
@@ -69,13 +74,7 @@ def test_ignore_files_are_obeyed_as_git_does(tmp_path: Path) -> None:
     }
     write(tmp_path, files)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
-    listed = subprocess.run(
-        ["git", "-C", str(tmp_path), "ls-files", "--others", "--exclude-standard", "*.py"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert paths(tmp_path) == sorted(listed)
+    assert paths(tmp_path) == listed_by_git(tmp_path)
 
 
 def test_ignore_files_above_the_workspace_are_obeyed_as_git_does(tmp_path: Path) -> None:
@@ -92,13 +91,8 @@ def test_ignore_files_above_the_workspace_are_obeyed_as_git_does(tmp_path: Path)
     write(tmp_path, files)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     web = tmp_path / "packages/web"
-    listed = subprocess.run(
-        ["git", "-C", str(web), "ls-files", "--others", "--exclude-standard", "*.py"],
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.split()
-    assert paths(web) == sorted(listed)
+    listed = listed_by_git(web)
+    assert paths(web) == listed
     rules = RuleFiles(web, RULE_FILES)
     assert {path for path in (name.removeprefix("packages/web/") for name in files) if rules.match(path)} == {
         path.removeprefix("packages/web/") for path in files if path.endswith(".py")
