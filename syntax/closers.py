@@ -83,6 +83,23 @@ def closers_of(head: str, text: str) -> str:
     return "" if is_open and is_open[-1] in _QUOTES else "".join(CLOSER_OF[opener] for opener in reversed(is_open))
 
 
+def closed_at(line: str, closer: str) -> list[int]:
+    """Where `line` has a `closer` for the bracket that is open at its beginning: the last one first.
+
+    Behind the first, one that it opens anew counts as that bracket: `a) and (b)`. Nothing for what is no bracket.
+    """
+    is_open = [_PAIRS[closer]] if closer in _PAIRS else []
+    places: list[int] = []
+    at = 0
+    for char in _signs(line):
+        if char == closer and is_open == [_PAIRS.get(closer)]:
+            places.append(at)
+        if not _follow(is_open, char):
+            break
+        at += len(char)
+    return places[::-1]
+
+
 def is_balanced(line: str) -> bool:
     """Whether `line` closes all that it opens, and nothing else."""
     is_open: list[str] = []

@@ -18,9 +18,11 @@ from fimble.syntax.closers import (
     CLOSER_OF,
     before_unclosed,
     closed_again,
+    closed_at,
     closers_of,
     closes_other,
     is_only_closers,
+    opens_any,
 )
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
@@ -68,6 +70,9 @@ class Ending:
             return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
         if self._opens_nothing(n_before):
             return Verdict(verdict.text, StopReason.SYNTAX)
+        ends_first_line = "\n" in self._text.lstrip() and "\n" not in self._text[:n_before].lstrip()
+        if verdict.reason is None and ends_first_line and self._end_at_closer(leaves_none_open=True):
+            return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
         if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
             return Verdict(verdict.text, verdict.reason and self._before_repeated(verdict.reason))
@@ -211,6 +216,8 @@ class Ending:
             return reason
         if self._end_at_bracket(guard):
             return StopReason.SYNTAX
+        if self._end_at_closer():
+            return StopReason.SUFFIX_REACHED
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
         shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
         if self._n_more_lines:
@@ -349,6 +356,26 @@ class Ending:
                 return True
         called = _CALLED.match(line) if bracket.startswith("(") else None
         return called is not None and self._ends_with(guard, blanks + called[0], bracket)
+
+    def _end_at_closer(self, *, leaves_none_open: bool = False) -> bool:
+        """Of several lines, end the first where its own closer is the one that begins the rest of the cursor's line.
+
+        With `leaves_none_open` only where behind it none is open that the rest would close: `a).then(() => {` goes on.
+        """
+        guard = self._guard
+        if guard is None or self._rules.line_mode is LineMode.SINGLE:
+            return False
+        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
+        line = self._text[len(blanks) :].partition("\n")[0]
+        closer = guard.rest_of_line.lstrip()[:1]
+        for n_chars in closed_at(line, closer):
+            if leaves_none_open and opens_any(line[n_chars + 1 :], closer):
+                return False
+            kept = blanks + line[:n_chars].rstrip()
+            if kept.strip() and guard.may_end(kept):
+                self.n_retract_chars = len(self._text) - len(kept)
+                return True
+        return False
 
     def _close_block(self, guard: SyntaxGuard, lengths: Sequence[int]) -> bool:
         """Of several lines, put the closing line that the file lacks behind the first that may end so."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.syntax.closers import closed_again, closes_other, is_only_closers
+from fimble.syntax.closers import closed_again, closed_at, closes_other, is_only_closers
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,22 @@ def test_what_only_closes(rest: str, is_only: bool) -> None:
 def test_what_closes_something_else_than_the_line_has_open(source: str, is_other: bool) -> None:
     head, rest = source.split("$0")
     assert closes_other(head, rest) is is_other
+
+
+@pytest.mark.parametrize(
+    ("line", "closer", "places"),
+    [
+        ("a) {", ")", [1]),
+        ("f(a), b) {", ")", [7]),
+        ("a) and (b):", ")", [9, 1]),
+        ("a); g(b);", ")", [7, 1]),
+        ("a] + b)", ")", []),
+        ("a)) + (b)", ")", [1]),
+        ("')' + a)", ")", [7]),
+        ("a) + ')' + (b)", ")", [13, 1]),
+        ("a; b", ";", []),
+        ("a)", "", []),
+    ],
+)
+def test_where_a_line_closes_what_was_open_before_it(line: str, closer: str, places: list[int]) -> None:
+    assert closed_at(line, closer) == places

@@ -192,6 +192,31 @@ def test_cut_off_where_the_rest_would_be_a_comment_it_still_ends_where_the_rest_
     assert (kept, reason) == ("b = b, a % b\n    return", StopReason.SUFFIX_REACHED)
 
 
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected", "reason"),
+    [
+        # It went on through the rest of the line, in its own way: what comes before its own bracket was asked for.
+        ("java", "{JAVA}if($0) {\n      g();\n    }\n  } }\n", "a > 1){\n  h();\n", "a > 1", "suffix_reached"),
+        ("java", "{JAVA}if($0)\n      g();\n  } }\n", "a) h(b);\n  k();\n", "a", "suffix_reached"),
+        ("java", "{JAVA}for($0 ){\n      g();\n    }\n  } }\n", "int i = 0; i < f(a); i++ ) h(i);\n", None, ""),
+        ("python", "def f(a, b):\n    if ($0):\n        return 1\n", "a) and (b) :\n        g()\n", "a) and (b", ""),
+        # Behind it a bracket is open that may be the one: it goes on.
+        ("javascript", "f($0);\n", "a).then(() => {\n  g();\n}\n", "a).then(() => {\n  g();\n}", "max_tokens"),
+        # So it would, but it was cut off before.
+        ("javascript", "f($0);\n", "a).then(() => {\n  g();\n  h(", "a", "suffix_reached"),
+        # The brackets of the line are its own.
+        ("python", "x = g(\n    $0)\n", "f(a),\n    f(b),\n", "f(a),\n    f(b),", "max_tokens"),
+    ],
+)
+def test_several_lines_end_where_their_own_closer_begins_the_rest_of_the_line(
+    language: str, source: str, written: str, expected: str | None, reason: str, n_chars: int
+) -> None:
+    source = source.replace("{JAVA}", "class A { void f() {\n    ")
+    expected = written.partition(" )")[0] if expected is None else expected
+    assert write(source, written, MULTI, n_chars, language) == (expected, StopReason(reason or "suffix_reached"))
+
+
 def test_cut_off_before_it_led_into_code_that_it_breaks_nothing_stays() -> None:
     source = "def f(s):\n    vowels = 'ae'\n$0 for c in s)\n    return n\n"
     written = "    n = 0\n    for c in s:\n        n += c in vowels\n    assert g('abc') == 2"
