@@ -138,6 +138,7 @@ class Session:
             if path is not None:
                 self._root_uris[uri] = path
         self._rooms.set_roots(tuple(self._root_uris.values()))
+        self._visible.folders_changed()
 
     # Requests.
 

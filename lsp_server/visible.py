@@ -23,7 +23,8 @@ class VisibleTexts:
         self._switches = switches
         self._path_of = path_of
         self._hidden: set[str] = set()  # open texts that engines may not show, as they were told
-        self._edited: dict[str, None] = {}  # texts since an engine saw them, the latest last
+        # Texts since an engine saw them, the latest last; by folder, so that no request looks through other folders'.
+        self._edited: dict[Path | None, dict[str, None]] = {}
 
     def off(self, room: Room, file_uri: str, language_id: str) -> Off | None:
         """Why a text gets no completions. `file_uri` is the file it is of: a cell's is its notebook."""
@@ -40,16 +41,23 @@ class VisibleTexts:
     def edited(self, uri: str) -> None:
         """A text was edited. Its engine hears of it with the next request, not with every key."""
         if self._documents.find(uri) is not None:
-            self._edited.pop(uri, None)
-            self._edited[uri] = None
+            self._forget_edits(uri)
+            self._note_edits(uri)
 
     def closed(self, uri: str) -> None:
         """An open text was closed."""
-        self._edited.pop(uri, None)
+        self._forget_edits(uri)
         self._hidden.discard(uri)
         engine = self._rooms.room_of(self._path_of(uri)).engine
         if engine is not None:
             engine.closed(uri)
+
+    def folders_changed(self) -> None:
+        """Texts may be in other folders than before."""
+        uris = [uri for texts in self._edited.values() for uri in texts]
+        self._edited.clear()
+        for uri in uris:
+            self._note_edits(uri)
 
     def show_or_hide(self) -> None:
         """Tell engines which texts were turned on or off since."""
@@ -64,12 +72,18 @@ class VisibleTexts:
 
     def tell_edits(self, room: Room, but: str) -> None:
         """Texts that were edited where nothing was asked for, as by a rename or an undo; of `but` the engine hears."""
-        self._edited.pop(but, None)
-        for uri in [uri for uri in self._edited if self._rooms.room_of(self._path_of(uri)) is room]:
-            del self._edited[uri]
+        self._forget_edits(but)
+        for uri in self._edited.pop(room.root, ()):
             document = self._shown(room, uri)
             if room.engine is not None and document is not None:
                 room.engine.edited(document)
+
+    def _note_edits(self, uri: str) -> None:
+        self._edited.setdefault(self._rooms.root_of(self._path_of(uri)), {})[uri] = None
+
+    def _forget_edits(self, uri: str) -> None:
+        for texts in self._edited.values():
+            texts.pop(uri, None)
 
     def _show_or_hide(self, uri: str) -> None:
         """Tell the text's engine if it was turned on or off since. While everything is off there are no prompts."""
