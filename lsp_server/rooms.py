@@ -72,9 +72,18 @@ class Rooms:
                 self._close(self._rooms.pop(root))
         return changed
 
+    def root_of(self, path: Path | None) -> Path | None:
+        """The innermost folder that holds `path`, None where none does; the first one for texts without a path."""
+        if path is None:
+            return self._roots[0] if self._roots else None
+        holding = [root for root in self._roots if path.is_relative_to(root)] or [
+            root for root, whereabouts in self._whereabouts.items() if whereabouts.of(path) is not None
+        ]
+        return max(holding, key=lambda root: len(root.parts), default=None)
+
     def room_of(self, path: Path | None) -> Room:
-        """The room of the innermost folder that holds `path`; of the first folder for texts without a path."""
-        root = self._root_of(path)
+        """The room of a text's folder."""
+        root = self.root_of(path)
         room = self._rooms.get(root)
         if room is None:
             exclusions = Exclusions(root) if root is not None else None
@@ -108,14 +117,6 @@ class Rooms:
 
     def _layers_of(self, root: Path | None) -> tuple[Layer, ...]:
         return self._layers.get(root, self._layers.get(None, ()))
-
-    def _root_of(self, path: Path | None) -> Path | None:
-        if path is None:
-            return self._roots[0] if self._roots else None
-        holding = [root for root in self._roots if path.is_relative_to(root)] or [
-            root for root, whereabouts in self._whereabouts.items() if whereabouts.of(path) is not None
-        ]
-        return max(holding, key=lambda root: len(root.parts), default=None)
 
     def _close(self, room: Room) -> None:
         if room.engine is not None:

@@ -16,7 +16,6 @@ from fimble.core.errors import FimbleError, InputError, invariant_broken
 from fimble.core.flow import (
     Completion,
     CompletionRequest,
-    Document,
     PopupItem,
     Rejection,
     RejectReason,
@@ -38,6 +37,7 @@ from fimble.lsp_server.rooms import Room, Rooms
 from fimble.lsp_server.status import State, Status, StatusBoard
 from fimble.lsp_server.switches import Off, Scope, Switches, disabled_languages
 from fimble.lsp_server.text import Place
+from fimble.lsp_server.visible import VisibleTexts
 
 _log = logging.getLogger(__name__)
 
@@ -76,7 +76,8 @@ class Session:
         self.counting = Counting(services.start_counting, client)
         self.journal = Journal(self.counting, clock)
         self._path_of = path_of
-        self._rooms = Rooms(services.build_engine, self.counting, self._tell_open_texts)
+        self._rooms = Rooms(services.build_engine, self.counting, lambda room: self._visible.tell_open(room))
+        self._visible = VisibleTexts(self.documents, self._rooms, self.switches, path_of)
         self._care = ModelCare(self._rooms, self.board, client, services.installer)
         self._inflight = LatestWins()
         self._warming = LatestWins()
@@ -88,8 +89,6 @@ class Session:
         self._has_answered_settings = False
         self._background: set[asyncio.Task[None]] = set()
         self._cursor: tuple[str, Place] | None = None
-        self._edited: dict[str, None] = {}  # texts since an engine saw them, the latest last
-        self._hidden: set[str] = set()  # open texts that engines may not show, as they were told
         self._is_open = False
         self._is_paused = False
         self._has_settings = asyncio.Event()
@@ -99,7 +98,7 @@ class Session:
 
     def begin(self, root_uris: Sequence[str], roots: Sequence[Path], settings: Mapping[str, object]) -> None:
         """`initialize` was answered."""
-        self.documents = Documents(self.client.facts.encoding)
+        self.documents.encoding = self.client.facts.encoding
         self._root_uris = {uri: path for uri in root_uris if (path := self._path_of(uri)) is not None}
         self._rooms.set_roots(roots)
         self._initial_settings = settings
@@ -128,7 +127,7 @@ class Session:
         if changed:
             self._inflight.end_all()
         self._apply_switches(must_start=changed)
-        self._show_or_hide_all()
+        self._visible.show_or_hide()
 
     def change_folders(self, added: Sequence[str], removed: Sequence[str]) -> None:
         """The client's workspace folders changed."""
@@ -139,6 +138,7 @@ class Session:
             if path is not None:
                 self._root_uris[uri] = path
         self._rooms.set_roots(tuple(self._root_uris.values()))
+        self._visible.folders_changed()
 
     # Requests.
 
@@ -157,7 +157,7 @@ class Session:
         room = self._rooms.room_of(self._path_of(snapshot.document.uri))
         language_id = snapshot.document.language_id
         request_id = RequestId(uuid.uuid4().hex)
-        off = self._off(room, snapshot.document.uri, language_id)
+        off = self._visible.off(room, snapshot.document.uri, language_id)
         if off is not None:
             reason = RejectReason.EXCLUDED if off is Off.EXCLUDED else RejectReason.DISABLED
             self.journal.refuse(request_id, language_id, reason)
@@ -168,7 +168,7 @@ class Session:
             self.counting.withdrawn(snapshot.uri)
             return None
         self._warming.end(_WARM_KEY)
-        self._tell_edits(room, but=snapshot.uri)
+        self._visible.tell_edits(room, but=snapshot.uri)
         request = CompletionRequest(
             request_id=request_id,
             document=snapshot.document,
@@ -206,10 +206,10 @@ class Session:
         """
         document = snapshot.document
         room = self._rooms.room_of(self._path_of(document.uri))
-        off = self._off(room, document.uri, document.language_id)
+        off = self._visible.off(room, document.uri, document.language_id)
         if off is not None:
             raise InputError(f"No completions here ({off.value}): the model sees nothing.", mend="Turn them on first.")
-        self._tell_edits(room, but=snapshot.uri)
+        self._visible.tell_edits(room, but=snapshot.uri)
         request = CompletionRequest(RequestId(uuid.uuid4().hex), document, snapshot.cursor, Trigger.INVOKED)
         return await self._rooms.engine_of(room).explain(request)
 
@@ -223,28 +223,22 @@ class Session:
         self.documents.open(uri, language_id, version, text)
         self.text_changed(uri)
         self.counting.opened(uri, version, text)
-        self._hidden.add(uri)
-        self._show_or_hide(uri)
+        self._visible.opened(uri)
 
     def edit_text(self, uri: str, version: int, edits: Sequence[Edit]) -> None:
         """A text was edited. Edits of texts that are not open mean nothing."""
         replaced = self.documents.change(uri, version, edits)
-        self._edited.pop(uri, None)
-        self._edited[uri] = None
+        self._visible.edited(uri)
         self.text_changed(uri)
         self.counting.edited(uri, version, replaced)
 
     def close_text(self, uri: str) -> None:
         """A text was closed."""
         was_open = self.documents.close(uri)
-        self._edited.pop(uri, None)
-        self._hidden.discard(uri)
         self.text_changed(uri)
         if was_open:
             self.counting.closed(uri)
-            engine = self._rooms.room_of(self._path_of(uri)).engine
-            if engine is not None:
-                engine.closed(uri)
+            self._visible.closed(uri)
 
     def cursor_rests(self, uri: str, place: Place) -> None:
         """Read ahead at this place, in the background, until a request comes; once the model is ready."""
@@ -269,7 +263,7 @@ class Session:
         file_uri = self.documents.file_of(uri)
         found = self.documents.find(uri)
         room = self._rooms.room_of(self._path_of(file_uri))
-        off = self._off(room, file_uri, found.language_id if found else "")
+        off = self._visible.off(room, file_uri, found.language_id if found else "")
         off = off or _OFF_BY_REJECTION.get(self._last_rejections.get(uri))
         return DocumentStatus(self.board.current, off, disabled_languages(room.settings.config.completion))
 
@@ -293,7 +287,7 @@ class Session:
                 if not uri:
                     raise InputError("No file was given.", mend="Name it in `uri`.")
                 self.switches.turn_file(self.documents.file_of(uri), on=on)
-        self._show_or_hide_all()
+        self._visible.show_or_hide()
         if not on:
             self._inflight.end_all()
 
@@ -335,53 +329,6 @@ class Session:
 
     # Inner parts.
 
-    def _tell_open_texts(self, room: Room) -> None:
-        for uri in self.documents.uris():
-            if self._rooms.room_of(self._path_of(uri)) is room:
-                self._tell_open_text(room, uri)
-
-    def _tell_open_text(self, room: Room, uri: str) -> None:
-        """What is open helps where another text is completed."""
-        document = self._shown(room, uri)
-        if room.engine is not None and document is not None:
-            room.engine.opened(document)
-
-    def _show_or_hide_all(self) -> None:
-        for uri in self.documents.uris():
-            self._show_or_hide(uri)
-
-    def _show_or_hide(self, uri: str) -> None:
-        """Tell the text's engine if it was turned on or off since. While everything is off there are no prompts."""
-        found, file_uri = self.documents.find(uri), self.documents.file_of(uri)
-        room = self._rooms.room_of(self._path_of(uri))
-        off = self._off(room, file_uri, found.language_id if found else "")
-        if off is Off.GLOBAL or (off is not None) is (uri in self._hidden):
-            return
-        if off is None:
-            self._hidden.discard(uri)
-            self._tell_open_text(room, uri)
-        else:
-            self._hidden.add(uri)
-            if room.engine is not None:
-                for told in {uri, file_uri}:  # of a notebook the engine has seen its cells as one text too
-                    room.engine.closed(told)
-
-    def _tell_edits(self, room: Room, but: str) -> None:
-        """Texts that were edited where nothing was asked for, as by a rename or an undo; of `but` the engine hears."""
-        self._edited.pop(but, None)
-        for uri in [uri for uri in self._edited if self._rooms.room_of(self._path_of(uri)) is room]:
-            del self._edited[uri]
-            document = self._shown(room, uri)
-            if room.engine is not None and document is not None:
-                room.engine.edited(document)
-
-    def _shown(self, room: Room, uri: str) -> Document | None:
-        """An open text as it is now; None where it gets no completions: then others' prompts do not show it."""
-        found = self.documents.find(uri)
-        if found is None or not found.in_sync or self._off(room, self.documents.file_of(uri), found.language_id):
-            return None
-        return Document(uri, found.language_id, found.version, found.text.text)
-
     async def _ask_settings(self) -> dict[Path | None, tuple[Layer, ...]]:
         """The client's settings, per folder and (None) in general."""
         uris = list(self._root_uris)
@@ -416,18 +363,11 @@ class Session:
         if snapshot is None:
             return
         room = self._rooms.room_of(self._path_of(snapshot.document.uri))
-        if self._off(room, snapshot.document.uri, snapshot.document.language_id) is None:
+        if self._visible.off(room, snapshot.document.uri, snapshot.document.language_id) is None:
             self._in_background(self._warming.run(_WARM_KEY, self._warm_engine(room, snapshot)))
 
     def _start_model(self) -> None:
         self._care.start(self._rooms.main_room())
-
-    def _off(self, room: Room, file_uri: str, language_id: str) -> Off | None:
-        """Why a text gets no completions. `file_uri` is the file it is of: a cell's is its notebook."""
-        path = self._path_of(file_uri)
-        if path is not None and room.exclusions is not None and room.exclusions.excludes(path):
-            return Off.EXCLUDED
-        return self.switches.off(room.settings.config.completion, language_id, file_uri)
 
     def _apply_switches(self, *, must_start: bool) -> None:
         """Show whether everything is off; bring up the model when that ends, or when it must be anew."""

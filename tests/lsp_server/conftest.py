@@ -225,8 +225,13 @@ class Bench:
         self.installer = FakeInstaller()
         self.engines: list[FakeEngine] = []
         self.prepare: Callable[[FakeEngine], None] = lambda engine: None
+        self.uris_asked: list[str] = []  # those whose file the session wanted to know
         services = Services(self._build, self.installer, self._start_counting)
-        self.session = Session(services, Client(self.wire), SystemClock(), convert.path_of)
+        self.session = Session(services, Client(self.wire), SystemClock(), self._path_of)
+
+    def _path_of(self, uri: str) -> Path | None:
+        self.uris_asked.append(uri)
+        return convert.path_of(uri)
 
     def _start_counting(self, settings: Settings, on_problem: Callable[[FimbleError], None]) -> FakeCount | None:
         if not settings.config.telemetry.enabled:
