@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 
-from pathspec import GitIgnoreSpec
-
-from fimble.context.index.rule_files import GIT_FILES, folders_above, last_decision, read_rules
+from fimble.context.index.rule_files import GIT_FILES, Patterns
 from fimble.syntax.languages import Language, language_for
 from fimble.syntax.outline.read import has_outlines
 
@@ -44,14 +41,14 @@ class IgnoreRules:
         """Rules for the folder `root`, and files of languages that count."""
         self._root = root
         self._counts = counts
-        self._specs: dict[str, tuple[GitIgnoreSpec, ...]] = {}
+        self._patterns = Patterns(root, RULE_FILES)
 
     def skips_folder(self, path: str) -> bool:
         """Whether nothing below a folder counts."""
         name = PurePosixPath(path).name
         if _FOLDERS.fullmatch(name) or any((self._root / path / mark).is_file() for mark in FOLDER_MARKS):
             return True
-        return self._is_ignored(f"{path}/")
+        return self._patterns.ignore(f"{path}/")
 
     def skips_file(self, path: str) -> bool:
         """Whether a file does not count, by its name and the ignore files alone; its folders must count."""
@@ -60,38 +57,7 @@ class IgnoreRules:
             language = language_for("", name)
             if language is None or not self._counts(language) or _GENERATED_NAMES.search(name):
                 return True
-        return self._is_ignored(path)
-
-    def _is_ignored(self, path: str) -> bool:
-        """As git decides: the last pattern that matches wins, those of inner folders after those of outer ones."""
-        names = path.rstrip("/").split("/")
-        ignored = bool(last_decision((spec, way + path) for spec, way in self._above))
-        for depth in range(len(names)):
-            inner = path[len("/".join(names[:depth])) :].lstrip("/")
-            for spec in self._specs_of("/".join(names[:depth]) or "."):
-                if (decision := spec.check_file(inner).include) is not None:
-                    ignored = decision
-        return ignored
-
-    @cached_property
-    def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
-        """Patterns of the folders above in the repository, and the way from there; those of git only where they leave
-        the workspace itself: who opens an ignored folder wants what is in it.
-        """
-        above = [
-            (name, spec, way)
-            for folder, way in folders_above(self._root)
-            for name in RULE_FILES
-            if (spec := read_rules(folder / name)) is not None
-        ]
-        is_ignored = last_decision((spec, way) for name, spec, way in above if name in GIT_FILES)
-        return [(spec, way) for name, spec, way in above if not (is_ignored and name in GIT_FILES)]
-
-    def _specs_of(self, folder: str) -> tuple[GitIgnoreSpec, ...]:
-        if folder not in self._specs:
-            read = (read_rules(self._root / folder / name) for name in RULE_FILES)
-            self._specs[folder] = tuple(spec for spec in read if spec is not None)
-        return self._specs[folder]
+        return self._patterns.ignore(path)
 
 
 def is_unfit(text: str) -> bool:

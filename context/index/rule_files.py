@@ -1,12 +1,11 @@
-"""Ignore files in .gitignore's syntax: one file's patterns, and those of a workspace, read anew when they change."""
+"""Ignore files in .gitignore's syntax: the patterns of a workspace, and the files they match as these files change."""
 
 from __future__ import annotations
 
 import logging
 import re
+import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -16,14 +15,93 @@ _log = logging.getLogger(__name__)
 
 GIT_FILES: Final = (".git/info/exclude", ".gitignore")
 _MAX_BYTES: Final = 1_000_000
+# Every key asks, about every open file too, and the files may lie on a slow disk.
+_LOOK_AGAIN_S: Final = 1.0
 
 
-def read_rules(path: Path) -> GitIgnoreSpec | None:
-    """The patterns of a file; None where there is none. A line that is no pattern is left out: the others stay."""
-    try:
-        text = path.read_bytes()[:_MAX_BYTES].decode("utf-8-sig", "replace")
-    except OSError:
-        return None
+class Patterns:
+    """Of a workspace, read when a folder is first asked about. Paths are relative to it, with slashes."""
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        """Those of files with these names in `root`, the folders below it, and those above it in its repository.
+
+        In a folder a later name overrules the ones before.
+        """
+        self._root = root
+        self._names = tuple(names)
+        self._in_folder: dict[str, Sequence[tuple[GitIgnoreSpec, str]]] = {}
+        self._parsed: dict[Path, tuple[tuple[int, int], GitIgnoreSpec]] = {}
+
+    def look_again(self) -> None:
+        """See what has changed since; a file that has not is not parsed again."""
+        self._in_folder.clear()
+
+    def ignore(self, path: str) -> bool:
+        """Whether a path is ignored, a folder's with a slash at its end; no folder on the way to it may be.
+
+        As git decides: the last pattern that matches wins, those of inner folders after those of outer ones.
+        """
+        return bool(_last_decision(self._seen_from_each_folder(path)))
+
+    def _seen_from_each_folder(self, path: str) -> Iterator[tuple[GitIgnoreSpec, str]]:
+        for depth in range(path.rstrip("/").count("/") + 1):
+            *folders, rest = path.split("/", depth)
+            for spec, way in self._of("/".join(folders)):
+                yield spec, way + rest
+
+    def _of(self, folder: str) -> Sequence[tuple[GitIgnoreSpec, str]]:
+        """A folder's patterns; the workspace's begin with those from above, with the way from there."""
+        if folder not in self._in_folder:
+            above = [] if folder else self._above()
+            self._in_folder[folder] = [*above, *((spec, "") for _, spec in self._read(self._root / folder))]
+        return self._in_folder[folder]
+
+    def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
+        """Outermost first; those of git only where they leave the workspace itself: who opens an ignored folder wants
+        what is in it.
+        """
+        above = [(name, spec, way) for folder, way in _folders_above(self._root) for name, spec in self._read(folder)]
+        is_ignored = _last_decision((spec, way) for name, spec, way in above if name in GIT_FILES)
+        return [(spec, way) for name, spec, way in above if not (is_ignored and name in GIT_FILES)]
+
+    def _read(self, folder: Path) -> Iterator[tuple[str, GitIgnoreSpec]]:
+        for name in self._names:
+            path = folder / name
+            try:
+                found = path.stat()
+                stamp = (found.st_mtime_ns, found.st_size)
+                if path not in self._parsed or self._parsed[path][0] != stamp:
+                    self._parsed[path] = (stamp, _parse(path))
+            except OSError:
+                continue
+            yield name, self._parsed[path][1]
+
+
+class RuleFiles:
+    """Which files the ignore files of a workspace match; a change to these is seen within a second."""
+
+    def __init__(self, root: Path, names: Sequence[str]) -> None:
+        """Of the ignore files with these names, where `Patterns` looks for them."""
+        self._patterns = Patterns(root, names)
+        self._known: dict[str, bool] = {}
+        self._looked_at_s = 0.0
+
+    def match(self, path: str) -> bool:
+        """Whether a file is ignored, or a folder on the way to it."""
+        now_s = time.monotonic()
+        if now_s - self._looked_at_s > _LOOK_AGAIN_S:
+            self._patterns.look_again()
+            self._known.clear()
+            self._looked_at_s = now_s
+        if path not in self._known:
+            ends = [at for at, char in enumerate(path, start=1) if char == "/"]
+            self._known[path] = any(self._patterns.ignore(path[:end]) for end in (*ends, len(path)))
+        return self._known[path]
+
+
+def _parse(path: Path) -> GitIgnoreSpec:
+    """The patterns of a file. A line that is no pattern is left out: the others stay."""
+    text = path.read_bytes()[:_MAX_BYTES].decode("utf-8-sig", "replace")
     patterns: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):
         try:
@@ -35,7 +113,7 @@ def read_rules(path: Path) -> GitIgnoreSpec | None:
     return GitIgnoreSpec.from_lines(patterns)
 
 
-def folders_above(root: Path) -> tuple[tuple[Path, str], ...]:
+def _folders_above(root: Path) -> tuple[tuple[Path, str], ...]:
     """The folders above `root` up to the top of its repository, outermost first, and the way from each to `root`.
 
     A way ends with a slash. None where no repository holds `root`, or it is the top of one.
@@ -48,75 +126,10 @@ def folders_above(root: Path) -> tuple[tuple[Path, str], ...]:
     return ()
 
 
-def last_decision(specs: Iterable[tuple[GitIgnoreSpec, str]]) -> bool | None:
+def _last_decision(specs: Iterable[tuple[GitIgnoreSpec, str]]) -> bool | None:
     """What the last of these patterns says that says anything of its path, a folder's with a slash at its end."""
     last = None
     for spec, path in specs:
         decision = spec.check_file(path).include
         last = last if decision is None else decision
     return last
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """An ignore file as it was at that time."""
-
-    stamp: tuple[int, int]
-    spec: GitIgnoreSpec | None
-
-
-class RuleFiles:
-    """The ignore files of these names in a workspace's folders. Paths are relative to it, with slashes."""
-
-    def __init__(self, root: Path, names: Sequence[str]) -> None:
-        """Files of `root`, the folders below it, and those above it in its repository.
-
-        In a folder a later name overrules the ones before.
-        """
-        self._root = root
-        self._names = tuple(names)
-        self._read: dict[Path, _Read] = {}
-
-    def match(self, path: str) -> bool:
-        """As git decides: the last pattern that matches wins, those of inner folders after those of outer ones."""
-        names = path.split("/")
-        is_matched = False
-        for spec, way, depth in self._specs(names):
-            # A folder that is matched takes what is in it along.
-            for end in range(depth + 1, len(names) + 1):
-                tail = way + "/".join(names[depth:end]) + ("" if end == len(names) else "/")
-                decision = spec.check_file(tail).include
-                if decision is not None:
-                    is_matched = decision
-                    if decision and end < len(names):
-                        return True
-        return is_matched
-
-    def _specs(self, names: Sequence[str]) -> Iterator[tuple[GitIgnoreSpec, str, int]]:
-        """Patterns, outermost first, the way from their folder to the workspace, and how many of `names` lead to it."""
-        above = [(name, spec, way) for folder, way in self._folders_above for name, spec in self._specs_of(folder)]
-        if last_decision((spec, way) for name, spec, way in above if name in GIT_FILES):
-            above = [of for of in above if of[0] not in GIT_FILES]  # who opens an ignored folder wants what is in it
-        yield from ((spec, way, 0) for _, spec, way in above)
-        for depth in range(len(names)):
-            for _, spec in self._specs_of(self._root.joinpath(*names[:depth])):
-                yield spec, "", depth
-
-    @cached_property
-    def _folders_above(self) -> tuple[tuple[Path, str], ...]:
-        return folders_above(self._root)
-
-    def _specs_of(self, folder: Path) -> Iterator[tuple[str, GitIgnoreSpec]]:
-        for name in self._names:
-            path = folder / name
-            try:
-                found = path.stat()
-            except OSError:
-                self._read.pop(path, None)
-                continue
-            stamp = (found.st_mtime_ns, found.st_size)
-            known = self._read.get(path)
-            if known is None or known.stamp != stamp:
-                known = self._read[path] = _Read(stamp, read_rules(path))
-            if known.spec is not None:
-                yield name, known.spec

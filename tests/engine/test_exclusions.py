@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -73,12 +74,18 @@ def test_rules_above_the_workspace_count_in_a_repository(root: Path, *, is_repos
     assert Exclusions(root / "lib").excludes(root / "lib" / "b.py") is is_repository
 
 
-def test_changes_are_seen(root: Path) -> None:
+def test_changes_are_seen_a_second_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now_s = 100.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
     exclusions = Exclusions(root)
     assert exclusions.excludes(root / "a.sql")
     (root / ".fimbleignore").write_text("*.toml\n# longer than before, so that any clock tells\n", "utf-8")
+    assert exclusions.excludes(root / "a.sql"), "the disk was looked at with each key"
+    now_s += 1.1
     assert not exclusions.excludes(root / "a.sql")
+    assert exclusions.excludes(root / "a.toml")
     (root / ".fimbleignore").unlink()
+    now_s += 1.1
     assert not exclusions.excludes(root / "a.toml")
 
 

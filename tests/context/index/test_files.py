@@ -81,12 +81,15 @@ def test_ignore_files_above_the_workspace_are_obeyed_as_git_does(tmp_path: Path)
     files = {
         ".gitignore": "dist/\nlocal_*.py\n/packages/web/only_web.py\n/only_top.py\n",
         "packages/.gitignore": "!local_kept.py\n/web/cache/\n*.gen.py\n",
-        "packages/web/.gitignore": "!keep.gen.py\n",
+        "packages/web/.gitignore": "!keep.gen.py\n!/kept/dist/\n",
         **{
             f"packages/web/{path}": ""
             for path in ("a.py", "dist/b.py", "local_a.py", "local_kept.py", "only_web.py", "only_top.py", "cache/c.py")
         },
-        **{f"packages/web/{path}": "" for path in ("x.gen.py", "keep.gen.py", "sub/dist/d.py", "sub/cache/e.py")},
+        **{
+            f"packages/web/{path}": ""
+            for path in ("x.gen.py", "keep.gen.py", "sub/dist/d.py", "sub/cache/e.py", "kept/dist/f.py")
+        },
     }
     write(tmp_path, files)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
