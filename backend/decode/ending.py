@@ -41,6 +41,8 @@ _SIGNS_AT_END = ",;)]} "
 # Token boundaries looked at, from the end back, for one where the completion may end; and ends of lines.
 _MAX_STEPS_BACK = 24
 _MAX_LINES_LEFT_OUT = 60
+# So much of the rest of the cursor's line tells a place in what is written.
+_MIN_REST_CHARS, _MAX_REST_CHARS = 2, 24
 
 
 class Ending:
@@ -216,7 +218,7 @@ class Ending:
             return reason
         if self._end_at_bracket(guard):
             return StopReason.SYNTAX
-        if self._end_at_closer():
+        if self._end_at_closer() or self._end_where_rest_begins(guard):
             return StopReason.SUFFIX_REACHED
         is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
         shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
@@ -374,6 +376,23 @@ class Ending:
             kept = blanks + line[:n_chars].rstrip()
             if kept.strip() and guard.may_end(kept):
                 self.n_retract_chars = len(self._text) - len(kept)
+                return True
+        return False
+
+    def _end_where_rest_begins(self, guard: SyntaxGuard) -> bool:
+        """End where the text goes on as the rest of the cursor's line begins, be it within a word: the longer so, the
+        likelier it is that very place.
+        """
+        rest = guard.rest_of_line[:_MAX_REST_CHARS]
+        places: dict[int, None] = {}
+        for n_chars in range(len(rest), _MIN_REST_CHARS - 1, -1):
+            at = self._text.find(rest[:n_chars], 1) if rest[:n_chars].strip() else -1
+            while at >= 0:
+                places[at] = None
+                at = self._text.find(rest[:n_chars], at + 1)
+        for at in list(places)[:_MAX_STEPS_BACK]:
+            if self._text[:at].strip() and guard.may_end(self._text[:at]):
+                self.n_retract_chars = len(self._text) - at
                 return True
         return False
 

@@ -56,7 +56,7 @@ def test_a_comma_that_nothing_may_follow_goes_where_further_lines_do_not_help(n_
         # And this one belongs to the answer.
         ("print($0)\n", "f(value)\nmore\n", "f(value)", StopReason.LINE_END),
         # A closer within a token.
-        ("users[$0] = 1\n", "'Alice'] = 20\n", "'Alice'", StopReason.SYNTAX),
+        ("users[$0] = 1\n", "'Alice'] = 20\n", "'Alice'", StopReason.SUFFIX_REACHED),
         # Nothing that could stay.
         ("x = ($0\ny = 1\n", ") )\n) ]\n( ]\n] ]\n", "", StopReason.SYNTAX),
     ],
@@ -215,6 +215,26 @@ def test_several_lines_end_where_their_own_closer_begins_the_rest_of_the_line(
     source = source.replace("{JAVA}", "class A { void f() {\n    ")
     expected = written.partition(" )")[0] if expected is None else expected
     assert write(source, written, MULTI, n_chars, language) == (expected, StopReason(reason or "suffix_reached"))
+
+
+@pytest.mark.parametrize("mode", [SINGLE, MULTI])
+@pytest.mark.parametrize("n_chars", [1, 4, 100])
+@pytest.mark.parametrize(
+    ("source", "written", "expected"),
+    [
+        # The cursor is in a word, and what is written leads through it.
+        ("def f(x, y):\n    $0rn y\n", "return x\n\ndef g():\n    return 1\n", "retu"),
+        ("def f(n):\n    $0e(n + 1))\n", "return sum(range(1, n + 1))\n", "return sum(rang"),
+        # Where more of the rest follows is the likelier place.
+        ("x = f($0, b) + 1\n", "g(a, b), b) * 2, h(\n", "g(a, b)"),
+        # It may not end at the first one.
+        ("x = f($0, b) + 1\n", "g(a, c), d(\n", "g(a, c)"),
+    ],
+)
+def test_it_ends_where_it_goes_on_as_the_rest_of_the_line_begins(
+    source: str, written: str, expected: str, n_chars: int, mode: LineMode
+) -> None:
+    assert write(source, written, mode, n_chars) == (expected, StopReason.SUFFIX_REACHED)
 
 
 def test_cut_off_before_it_led_into_code_that_it_breaks_nothing_stays() -> None:
