@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from fimble.backend.decode import places
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.backend.decode.paragraphs import MIN_LINE_CHARS
 from fimble.backend.decode.stop import StopWatch, Verdict
@@ -18,11 +19,9 @@ from fimble.syntax.closers import (
     CLOSER_OF,
     before_unclosed,
     closed_again,
-    closed_at,
     closers_of,
     closes_other,
     is_only_closers,
-    opens_any,
 )
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
@@ -36,13 +35,6 @@ _MAX_LINES_BACK = 6
 _MIN_LONG_LINE_CHARS = 16
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
-_CLOSERS = frozenset(")]}\"'`")
-_SIGNS_AT_END = ",;)]} "
-# Token boundaries looked at, from the end back, for one where the completion may end; and ends of lines.
-_MAX_STEPS_BACK = 24
-_MAX_LINES_LEFT_OUT = 60
-# So much of the rest of the cursor's line tells a place in what is written.
-_MIN_REST_CHARS, _MAX_REST_CHARS = 2, 24
 
 
 class Ending:
@@ -72,8 +64,7 @@ class Ending:
             return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
         if self._opens_nothing(n_before):
             return Verdict(verdict.text, StopReason.SYNTAX)
-        ends_first_line = "\n" in self._text.lstrip() and "\n" not in self._text[:n_before].lstrip()
-        if verdict.reason is None and ends_first_line and self._end_at_closer(leaves_none_open=True):
+        if verdict.reason is None and self._leads_through_closer(n_before):
             return Verdict(verdict.text, StopReason.SUFFIX_REACHED)
         if verdict.reason is not StopReason.LINE_END or self._guard is None:
             self.n_retract_chars = self._watch.n_retract_chars
@@ -128,12 +119,11 @@ class Ending:
     def _close(self, reason: StopReason) -> StopReason:
         if self._guard is None or not self._text.strip():
             return reason
-        if reason is not StopReason.END_OF_MIDDLE and self._rules.line_mode is LineMode.MULTI:
-            # Cut off somewhere: where the model itself led into the rest of the line is a better end than any other.
-            for length in self._before_rests(len(self._text)):
-                if self._guard.may_end(self._text[:length]):
-                    self.n_retract_chars = len(self._text) - length
-                    return StopReason.SUFFIX_REACHED
+        # Cut off somewhere: where the model itself led into the rest of the line is a better end than any other.
+        is_cut_off = reason is not StopReason.END_OF_MIDDLE and self._rules.line_mode is LineMode.MULTI
+        rest = self._guard.rest_of_line
+        if is_cut_off and self._end_at_one_of(self._guard, places.before_rest(self._text, rest)):
+            return StopReason.SUFFIX_REACHED
         if self._guard.rest_of_line:
             return self._end_before_rest(self._guard, reason)
         return self._back_to_an_end(reason)
@@ -218,23 +208,27 @@ class Ending:
             return reason
         if self._end_at_bracket(guard):
             return StopReason.SYNTAX
-        if self._end_at_closer() or self._end_where_rest_begins(guard):
+        before_rest = places.where_rest_begins(whole, guard.rest_of_line)
+        if self._rules.line_mode is LineMode.MULTI:
+            before_rest[:0] = places.before_own_closer(whole, guard.rest_of_line, leaves_none_open=False)
+        if self._end_at_one_of(guard, before_rest):
             return StopReason.SUFFIX_REACHED
-        is_multi = self._rules.line_mode is LineMode.MULTI or self._n_more_lines
-        shorter = self._candidates(len(whole), only_line_ends=bool(is_multi))
+        is_multi = bool(self._rules.line_mode is LineMode.MULTI or self._n_more_lines)
+        if is_multi:
+            shorter = places.at_line_ends(whole)
+        else:
+            shorter = places.within_line(whole, self._boundaries)
         if self._n_more_lines:
-            shorter += self._before_signs_of_first_line()
+            shorter += places.before_signs_of_first_line(self._text)
         for length in shorter:
             if self._may_end(self._text[:length]):
                 self.n_retract_chars = len(self._text) - length
                 return StopReason.SYNTAX
         if self._close_block(guard, [len(whole), *shorter]) or self._close_brackets(guard, whole, reason):
             return reason if reason is StopReason.LOOP else StopReason.SYNTAX
-        if guard.closing_line is not None:  # it is the file that is broken, and no line of this mends it
-            for length in shorter:
-                if guard.may_end(self._text[:length]):
-                    self.n_retract_chars = len(self._text) - length
-                    return StopReason.SYNTAX
+        # Else it may be the file that is broken, and no line of this mends it.
+        if guard.closing_line is not None and self._end_at_one_of(guard, shorter):
+            return StopReason.SYNTAX
         # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
         is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
         is_incomplete = is_before_code and reason is not StopReason.END_OF_MIDDLE
@@ -271,7 +265,7 @@ class Ending:
         length = len(self._text) - self.n_retract_chars
         if not self._repeats_below(guard, length):
             return reason
-        for shorter in self._candidates(length, only_line_ends=True)[:_MAX_LINES_BACK]:
+        for shorter in places.at_line_ends(self._text[:length])[:_MAX_LINES_BACK]:
             if not self._repeats_below(guard, shorter) and self._may_end(self._text[:shorter]):
                 self.n_retract_chars = len(self._text) - shorter
                 return StopReason.SUFFIX_REACHED
@@ -325,8 +319,8 @@ class Ending:
         if guard.rest_of_line or not (reason is StopReason.LOOP or guard.may_end_at_last(whole)):
             return False
         # Cut off by the clock, its last word may be the beginning of another.
-        token_ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(reason.is_cut) : _MAX_STEPS_BACK]
-        for kept in (whole[:length].rstrip().removesuffix(",").rstrip() for length in token_ends):
+        ends = [at for at in reversed(self._boundaries) if at <= len(whole)][int(reason.is_cut) : places.MAX_PLACES]
+        for kept in (whole[:length].rstrip().removesuffix(",").rstrip() for length in ends):
             closers = closers_of(guard.line_head, kept)
             if closers and self._ends_with(guard, kept, closers):
                 return True
@@ -344,55 +338,35 @@ class Ending:
             return False
         return not closers_of(guard.line_head, self._text) and self._end_at_bracket(guard)
 
+    def _leads_through_closer(self, n_before: int) -> bool:
+        """Whether the first of several lines, ended behind `n_before`, has closed what the rest of the line closes.
+
+        Then they end before that: what is written on is the code that stands there, in other words.
+        """
+        is_first = "\n" in self._text.lstrip() and "\n" not in self._text[:n_before].lstrip()
+        if self._guard is None or self._rules.line_mode is LineMode.SINGLE or not is_first:
+            return False
+        rest = self._guard.rest_of_line
+        return self._end_at_one_of(self._guard, places.before_own_closer(self._text, rest, leaves_none_open=True))
+
     def _end_at_bracket(self, guard: SyntaxGuard) -> bool:
         """Where lines below close a bracket that nothing opens, end the first line where it opens it."""
         bracket = guard.missing_bracket
         if bracket is None:
             return False
-        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
-        line = self._text[len(blanks) :].partition("\n")[0]
+        blanks, line = places.first_line(self._text)
         opened = [at + 1 for at, char in enumerate(line) if char == bracket[-1]]
-        for n_chars in reversed(opened[-_MAX_STEPS_BACK:]):
+        for n_chars in reversed(opened[-places.MAX_PLACES :]):
             if guard.may_end(blanks + line[:n_chars]):
                 self.n_retract_chars = len(self._text) - len(blanks) - n_chars
                 return True
         called = _CALLED.match(line) if bracket.startswith("(") else None
         return called is not None and self._ends_with(guard, blanks + called[0], bracket)
 
-    def _end_at_closer(self, *, leaves_none_open: bool = False) -> bool:
-        """Of several lines, end the first where its own closer is the one that begins the rest of the cursor's line.
-
-        With `leaves_none_open` only where behind it none is open that the rest would close: `a).then(() => {` goes on.
-        """
-        guard = self._guard
-        if guard is None or self._rules.line_mode is LineMode.SINGLE:
-            return False
-        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
-        line = self._text[len(blanks) :].partition("\n")[0]
-        closer = guard.rest_of_line.lstrip()[:1]
-        for n_chars in closed_at(line, closer):
-            if leaves_none_open and opens_any(line[n_chars + 1 :], closer):
-                return False
-            kept = blanks + line[:n_chars].rstrip()
-            if kept.strip() and guard.may_end(kept):
-                self.n_retract_chars = len(self._text) - len(kept)
-                return True
-        return False
-
-    def _end_where_rest_begins(self, guard: SyntaxGuard) -> bool:
-        """End where the text goes on as the rest of the cursor's line begins, be it within a word: the longer so, the
-        likelier it is that very place.
-        """
-        rest = guard.rest_of_line[:_MAX_REST_CHARS]
-        places: dict[int, None] = {}
-        for n_chars in range(len(rest), _MIN_REST_CHARS - 1, -1):
-            at = self._text.find(rest[:n_chars], 1) if rest[:n_chars].strip() else -1
-            while at >= 0:
-                places[at] = None
-                at = self._text.find(rest[:n_chars], at + 1)
-        for at in list(places)[:_MAX_STEPS_BACK]:
-            if self._text[:at].strip() and guard.may_end(self._text[:at]):
-                self.n_retract_chars = len(self._text) - at
+    def _end_at_one_of(self, guard: SyntaxGuard, lengths: Sequence[int]) -> bool:
+        for length in lengths:
+            if guard.may_end(self._text[:length]):
+                self.n_retract_chars = len(self._text) - length
                 return True
         return False
 
@@ -415,8 +389,7 @@ class Ending:
 
         The user may be writing that very line: `for k, v := range c` wants its block whatever is written there.
         """
-        blanks = self._text[: len(self._text) - len(self._text.lstrip())]
-        line = self._text[len(blanks) :].partition("\n")[0]
+        blanks, line = places.first_line(self._text)
         before = before_unclosed("" if "\n" in blanks else guard.line_head, line)
         head = blanks + before
         if not before or guard.may_end(head):
@@ -424,36 +397,6 @@ class Ending:
         bracket = line[len(before) :].lstrip()[0]
         is_all_that_lacks = not guard.may_end("") and guard.may_end(f"{head} {bracket}{CLOSER_OF[bracket]}")
         return head if is_all_that_lacks else ""
-
-    def _candidates(self, length: int, *, only_line_ends: bool) -> list[int]:
-        """Shorter lengths that leave something: ends of lines first where several were written, else of tokens."""
-        line_ends = [i for i in range(length - 1, 0, -1) if self._text[i] == "\n" and self._text[:i].strip()]
-        token_ends = [at for at in reversed(self._boundaries) if at < length and self._text[:at].strip()]
-        # Within a line any character may be the right end: a token often holds several closers.
-        characters = [length - n for n in range(1, 4) if self._text[: max(0, length - n)].strip()]
-        if only_line_ends:
-            return line_ends[:_MAX_LINES_LEFT_OUT]
-        closed = [at for at in range(length - 1, 0, -1) if self._text[at - 1] in _CLOSERS]
-        return [*characters, *sorted({*token_ends, *closed} - {*characters}, reverse=True)][:_MAX_STEPS_BACK]
-
-    def _before_signs_of_first_line(self) -> list[int]:
-        """Ends of the first line without the signs that end it: a comma that nothing may follow, a closer too many."""
-        blanks = len(self._text) - len(self._text.lstrip())
-        line = self._text[blanks:].partition("\n")[0].rstrip()
-        n_signs = len(line) - len(line.rstrip(_SIGNS_AT_END))
-        ends = [len(line) - n for n in range(1, n_signs + 1)]
-        return [blanks + end for end in ends if line[:end].strip() and not line[end - 1].isspace()]
-
-    def _before_rests(self, length: int) -> list[int]:
-        """Lengths at which the model itself went on with what stands right of the cursor, the first one first."""
-        rest = self._guard.rest_of_line if self._guard else ""
-        lengths: list[int] = []
-        at = 0
-        for line in self._text[:length].split("\n") if rest.strip() else ():
-            at += len(line) + 1
-            if line.rstrip().endswith(rest):
-                lengths.append(at - 1 - len(line) + len(line.rstrip()) - len(rest))
-        return [before for before in lengths if self._text[:before].strip()]
 
 
 def _stand_below(guard: SyntaxGuard, lines: list[str]) -> bool:
