@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fimble.core.flow import RejectReason
 from fimble.engine.indentation import begin_at_cursor, fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
-from fimble.syntax.closers import closed_again, is_only_closers
+from fimble.syntax.closers import closed_again, is_only_closers, line_before_closer
 
 _NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
@@ -34,7 +34,7 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     if not raw:
         return RejectReason.EMPTY
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
-    blanks = "" if is_cut else _blanks_before_rest_of_line(text, suffix)
+    blanks = _blanks_before_rest_of_line(text, prefix, suffix, is_cut=is_cut)
     text = text.rstrip()
     if not text.strip():
         return RejectReason.BLANK
@@ -50,14 +50,16 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     return Shaped(_in_file_line_ends(shaped.text, prefix, suffix), shaped.n_replaced_chars)
 
 
-def _blanks_before_rest_of_line(text: str, suffix: str) -> str:
-    """The white space that ends `text`, where the code right of the cursor needs it: its indentation on a line of its
-    own, or the blank between two words.
+def _blanks_before_rest_of_line(text: str, prefix: str, suffix: str, *, is_cut: bool) -> str:
+    """The white space that ends `text`, where what stands right of the cursor needs it: the indentation of a line of
+    its own, or the blank between two words.
     """
     rest = suffix.partition("\n")[0]
-    if not any(char.isalnum() for char in rest):
-        return ""
     blanks = text[len(text.rstrip()) :]
+    if blanks and blanks == line_before_closer(prefix.rpartition("\n")[2], text.rstrip(), rest):
+        return blanks
+    if is_cut or not any(char.isalnum() for char in rest):
+        return ""
     return blanks if "\n" in blanks or rest[0] not in _NEED_NO_BLANK else ""
 
 

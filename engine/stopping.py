@@ -11,6 +11,8 @@ from fimble.syntax.scope import begins_block
 _MIN_TELLING_CHARS = 3
 # A line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 MIN_LINE_CHARS = 5
+# Behind a brace in a string or template (`${` here `}`) comes a quote.
+_ENDS_OF_BLOCK = frozenset("})];,")
 
 
 def stop_rules(
@@ -39,15 +41,17 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
     """Several lines where the user asked for them, or where a block begins; else one.
 
     A block begins on a blank line below a line that opens one and has nothing in it yet: by the language's own rules
-    (`do`, `then`, a tag), or as the line above ends with an opener or `:`, and what follows is not indented deeper.
+    (`do`, `then`, a tag), or as the line above ends with an opener or `:`, and what follows is not indented deeper. It
+    also begins between two braces, of which the editor put the second.
     """
     if options.lines != "auto":
         return LineMode(options.lines)
-    if suffix.split("\n", 1)[0].strip():
-        return LineMode.SINGLE
+    above, _, line_head = prefix.rpartition("\n")
+    if rest := suffix.partition("\n")[0].rstrip():
+        is_in_braces = line_head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest)
+        return LineMode.MULTI if is_in_braces else LineMode.SINGLE
     if trigger is Trigger.INVOKED:
         return LineMode.MULTI
-    above, _, line_head = prefix.rpartition("\n")
     if line_head.strip():
         return LineMode.SINGLE
     language = language_for(language_id)

@@ -83,21 +83,38 @@ def closers_of(head: str, text: str) -> str:
     return "" if is_open and is_open[-1] in _QUOTES else "".join(CLOSER_OF[opener] for opener in reversed(is_open))
 
 
-def closed_at(line: str, closer: str) -> list[int]:
-    """Where `line` has a `closer` for the bracket that is open at its beginning: the last one first.
+def closed_at(text: str, closer: str) -> list[int]:
+    """Where `text` has a `closer` for the bracket that is open at its beginning: on the first line with one, the
+    last one first.
 
-    Behind the first, one that it opens anew counts as that bracket: `a) and (b)`. Nothing for what is no bracket.
+    Behind the first, one that is opened anew counts as that bracket: `a) and (b)`. Nothing for what is no bracket.
     """
     is_open = [_PAIRS[closer]] if closer in _PAIRS else []
     places: list[int] = []
     at = 0
-    for char in _signs(line):
+    for char in _signs(text):
+        if char == "\n":
+            if places:
+                break
+            while is_open and is_open[-1] in _QUOTES:  # an apostrophe, rather
+                is_open.pop()
         if char == closer and is_open == [_PAIRS.get(closer)]:
             places.append(at)
         if not _follow(is_open, char):
             break
         at += len(char)
     return places[::-1]
+
+
+def line_before_closer(head: str, text: str, rest: str) -> str:
+    """The line end and indentation between `text` and `rest`, where `text` begins below a bracket that `head` ends with
+    and `rest` closes: that bracket gets a line of its own, as it would have had. Nothing elsewhere.
+    """
+    begins_below = "\n" in text[: len(text) - len(text.lstrip())]
+    is_pair = CLOSER_OF.get(head.rstrip()[-1:], "") == rest.lstrip()[:1] != ""
+    if not (is_pair and begins_below) or closed_again(head, text, rest):
+        return ""
+    return "\n" + head[: len(head) - len(head.lstrip())]
 
 
 def is_balanced(line: str) -> bool:

@@ -58,7 +58,8 @@ class Language:
     and data sets call it. `hard_keywords` are reserved words that tree-sitter's keyword extraction would let through
     as identifiers; `unnamed_tokens` are tokens whose text the grammar's tables do not hold; `word_blocks` are words
     that open a block, with the word that closes it; `head_kinds` are the grammar's kinds of what a file
-    begins with and may not have below anything else. `qualified` says that the truncation test found no false rejects
+    begins with and may not have below anything else, `comma_kinds` those of brackets that want a comma where a line
+    ends before they close. `qualified` says that the truncation test found no false rejects
     (tests/syntax/test_qualified.py), so the left constraint may be used; the
     others get the stop rule only.
     """
@@ -79,6 +80,7 @@ class Language:
     has_percent_literals: bool = False
     word_blocks: tuple[tuple[str, str], ...] = ()
     head_kinds: frozenset[str] = frozenset()
+    comma_kinds: frozenset[str] = frozenset()
     hard_keywords: frozenset[bytes] = frozenset()
 
     @property
@@ -243,6 +245,13 @@ _LANGUAGES: tuple[Language, ...] = (
         qualified=True,
         closers=(_END_OF_COMMENT, *_closers("'", '"', "`")),
         head_kinds=frozenset({"package_clause", "import_declaration"}),
+        comma_kinds=frozenset(
+            {
+                *("literal_value", "argument_list", "special_argument_list", "parameter_list", "type_parameter_list"),
+                *("type_arguments", "index_expression", "slice_expression", "parenthesized_expression"),
+                "type_assertion_expression",
+            }
+        ),
         hard_keywords=_words(
             "break case chan const continue default defer else fallthrough for func go goto if import interface map"
             " package range return select struct switch type var"

@@ -1,9 +1,13 @@
 """What tree-sitter lets stand and the language does not: Python's `a += b += c`, backquotes as quotes, late imports.
 
+Also line ends before Go's closing brackets.
+
 A code fence (three backquotes) that a model ends its code with is then the beginning of a string.
 """
 
 from __future__ import annotations
+
+import re
 
 import tree_sitter
 
@@ -13,6 +17,7 @@ from fimble.syntax.parse import SyntaxTree
 _MAX_ANCESTORS = 200
 # C#'s `namespace A;` may stand above `using B;`, and types may not stand above it.
 _BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
+_NO_BLANK = re.compile(rb"\S")
 _ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 
 
@@ -44,6 +49,28 @@ def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], 
             has_code |= child.start_byte >= start and child.type not in head_kinds | _BESIDE_IMPORTS
         is_at_child = cursor.goto_next_sibling()
     return False
+
+
+def lacks_comma_at_line_end(tree: SyntaxTree, kinds: frozenset[str], start: int, end: int) -> bool:
+    """Whether a bracket of these kinds closes on another line than what it holds ends on, with no comma between.
+
+    Brackets between `start` and `end` are looked at, and one that comes next. Go puts a `;` at such a line end
+    (go.dev/ref/spec, Semicolons).
+    """
+    comes_next = _NO_BLANK.search(tree.text, end)
+    places = [at for at in range(start, end) if tree.text[at] in b")]}"] + ([comes_next.start()] if comes_next else [])
+    return any(_is_behind_line_end(tree.root.descendant_for_byte_range(at, at + 1), kinds) for at in places)
+
+
+def _is_behind_line_end(node: tree_sitter.Node | None, kinds: frozenset[str]) -> bool:
+    if node is None or node.type not in {")", "]", "}"} or node.parent is None or node.parent.type not in kinds:
+        return False
+    before = node.prev_sibling
+    while before is not None and before.is_extra:
+        before = before.prev_sibling
+    if before is None or before.type in {",", "(", "[", "{"}:
+        return False
+    return before.end_point.row < node.start_point.row
 
 
 def _means_nothing(node: tree_sitter.Node) -> bool:

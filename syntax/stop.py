@@ -20,7 +20,12 @@ from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
-from fimble.syntax.lenient import has_backquoted_string, has_chained_assignment, puts_code_above_imports
+from fimble.syntax.lenient import (
+    has_backquoted_string,
+    has_chained_assignment,
+    lacks_comma_at_line_end,
+    puts_code_above_imports,
+)
 from fimble.syntax.openers import (
     BRACKET_OPENERS,
     CLOSERS,
@@ -375,6 +380,9 @@ class StopJudge:
             return True
         head_kinds = self._language.head_kinds
         if head_kinds and puts_code_above_imports(whole.root, head_kinds, start, end):
+            return True
+        comma_kinds = self._language.comma_kinds
+        if comma_kinds and lacks_comma_at_line_end(whole, comma_kinds, start, end):
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False

@@ -22,6 +22,7 @@ from fimble.syntax.closers import (
     closers_of,
     closes_other,
     is_only_closers,
+    line_before_closer,
 )
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
@@ -54,6 +55,12 @@ class Ending:
 
     def push(self, text: str) -> Verdict:
         """Take the next piece of decoded text. When a reason comes back, the completion has ended."""
+        verdict = self._push(text)
+        if verdict.reason is not None:
+            self._end_line_before_bracket()
+        return verdict
+
+    def _push(self, text: str) -> Verdict:
         if self._n_more_lines:
             return self._push_further(text)
         verdict = self._watch.push(text)
@@ -103,6 +110,7 @@ class Ending:
             return self._before_repeated(StopReason.SUFFIX_REACHED)
         n_dropped = self._drop_fragment() if reason.is_cut else 0
         reason = self._before_repeated(self._close(reason))
+        self._end_line_before_bracket()
         self.n_retract_chars += n_dropped
         return reason
 
@@ -137,6 +145,7 @@ class Ending:
         if self._guard and self._text.strip():
             is_before_rest = bool(self._guard.rest_of_line)
             reason = self._end_before_rest(self._guard, reason) if is_before_rest else self._back_to_an_end(reason)
+            self._end_line_before_bracket()
         self.n_retract_chars += n_worthless
         return reason
 
@@ -208,13 +217,13 @@ class Ending:
             return reason
         if self._end_at_bracket(guard):
             return StopReason.SYNTAX
-        before_rest = places.where_rest_begins(whole, guard.rest_of_line)
-        if self._rules.line_mode is LineMode.MULTI:
-            before_rest[:0] = places.before_own_closer(whole, guard.rest_of_line, leaves_none_open=False)
-        if self._end_at_one_of(guard, before_rest):
+        is_multi = self._rules.line_mode is LineMode.MULTI
+        if is_multi and self._end_before_own_closer(guard, whole, leaves_none_open=False):
             return StopReason.SUFFIX_REACHED
-        is_multi = bool(self._rules.line_mode is LineMode.MULTI or self._n_more_lines)
-        if is_multi:
+        if self._end_at_one_of(guard, places.where_rest_begins(whole, guard.rest_of_line)):
+            return StopReason.SUFFIX_REACHED
+        has_more_lines = is_multi or self._n_more_lines > 0
+        if has_more_lines:
             shorter = places.at_line_ends(whole)
         else:
             shorter = places.within_line(whole, self._boundaries)
@@ -230,7 +239,7 @@ class Ending:
         if guard.closing_line is not None and self._end_at_one_of(guard, shorter):
             return StopReason.SYNTAX
         # Cut off before it led into the code right of the cursor, it is not even what the model had in mind.
-        is_before_code = is_multi and any(char.isalnum() for char in guard.rest_of_line)
+        is_before_code = has_more_lines and any(char.isalnum() for char in guard.rest_of_line)
         is_incomplete = is_before_code and reason is not StopReason.END_OF_MIDDLE
         has_to_open = closes_other(guard.line_head, guard.rest_of_line)
         if not is_incomplete and not has_to_open and guard.may_end_at_last(whole):
@@ -339,15 +348,24 @@ class Ending:
         return not closers_of(guard.line_head, self._text) and self._end_at_bracket(guard)
 
     def _leads_through_closer(self, n_before: int) -> bool:
-        """Whether the first of several lines, ended behind `n_before`, has closed what the rest of the line closes.
+        """Whether several lines, one of them ended behind `n_before`, have closed what the rest of the line closes.
 
         Then they end before that: what is written on is the code that stands there, in other words.
         """
-        is_first = "\n" in self._text.lstrip() and "\n" not in self._text[:n_before].lstrip()
-        if self._guard is None or self._rules.line_mode is LineMode.SINGLE or not is_first:
+        is_end_of_line = "\n" in self._text[n_before:]
+        if self._guard is None or self._rules.line_mode is LineMode.SINGLE or not is_end_of_line:
             return False
-        rest = self._guard.rest_of_line
-        return self._end_at_one_of(self._guard, places.before_own_closer(self._text, rest, leaves_none_open=True))
+        return self._end_before_own_closer(self._guard, self._text, leaves_none_open=True)
+
+    def _end_before_own_closer(self, guard: SyntaxGuard, text: str, *, leaves_none_open: bool) -> bool:
+        for length in places.before_own_closer(text, guard.rest_of_line, leaves_none_open=leaves_none_open):
+            kept = text[:length]
+            # A bracket with a line of its own may stand behind a comment.
+            if self._ends_with(guard, kept, line_before_closer(guard.line_head, kept, guard.rest_of_line)):
+                return True
+            if self._end_at_one_of(guard, [length]):
+                return True
+        return False
 
     def _end_at_bracket(self, guard: SyntaxGuard) -> bool:
         """Where lines below close a bracket that nothing opens, end the first line where it opens it."""
@@ -378,8 +396,16 @@ class Ending:
             self._ends_with(guard, self._text[:length].rstrip(), f"\n{guard.closing_line}") for length in lengths
         )
 
+    def _end_line_before_bracket(self) -> None:
+        """Lines that begin below one that closes right of the cursor (`{` here `}`) leave it a line of its own."""
+        guard = self._guard
+        if guard is None or self.closers:
+            return
+        kept = self._text[: len(self._text) - self.n_retract_chars].rstrip()
+        self._ends_with(guard, kept, line_before_closer(guard.line_head, kept, guard.rest_of_line))
+
     def _ends_with(self, guard: SyntaxGuard, kept: str, closers: str) -> bool:
-        if not kept.strip() or not guard.may_end(kept + closers):
+        if not kept.strip() or not closers or not guard.may_end(kept + closers):
             return False
         self.n_retract_chars, self.closers = len(self._text) - len(kept), closers
         return True

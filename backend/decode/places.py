@@ -76,15 +76,15 @@ def where_rest_begins(text: str, rest: str) -> list[int]:
 
 
 def before_own_closer(text: str, rest: str, *, leaves_none_open: bool) -> list[int]:
-    """Where the first line has a closer of its own for the bracket that `rest` begins by closing, the last one first.
+    """Where the text has a closer of its own for the bracket that `rest` begins by closing: on the first line with one,
+    the last one first.
 
     With `leaves_none_open` only those behind which it opens none that `rest` would close: `a).then(() => {` goes on.
     """
-    blanks, line = first_line(text)
     closer = rest.lstrip()[:1]
     ends = [
-        len(line[:at].rstrip())
-        for at in closed_at(line, closer)
-        if not (leaves_none_open and opens_any(line[at + 1 :], closer))
+        len(text[:at].rstrip())
+        for at in closed_at(text, closer)
+        if not (leaves_none_open and opens_any(text[at + 1 :], closer))
     ]
-    return [len(blanks) + end for end in ends if end]
+    return [end for end in ends if end]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.syntax.closers import closed_again, closed_at, closes_other, is_only_closers
+from fimble.syntax.closers import closed_again, closed_at, closes_other, is_only_closers, line_before_closer
 
 
 @pytest.mark.parametrize(
@@ -61,8 +61,32 @@ def test_what_closes_something_else_than_the_line_has_open(source: str, is_other
         ("')' + a)", ")", [7]),
         ("a) + ')' + (b)", ")", [13, 1]),
         ("a; b", ";", []),
+        ("\n  // don't\n  f(() => {\n  })\n}\ng(() => {})\n}", "}", [29]),
+        ("\n  a]", "}", []),
         ("a)", "", []),
     ],
 )
 def test_where_a_line_closes_what_was_open_before_it(line: str, closer: str, places: list[int]) -> None:
     assert closed_at(line, closer) == places
+
+
+@pytest.mark.parametrize(
+    ("source", "text", "line"),
+    [
+        ("  if (a) {$0}", "\n    b();", "\n  "),
+        ("\tf($0);", "\n\t\ta,\n\t\tb", "\n\t"),
+        ("import { $0 } from 'a'", "\n  b", "\n"),
+        ("  if (a) {$0}", " b(); ", ""),
+        ("  if (a) {$0}", " b();\n", ""),
+        ("  f(g($0)", "\n    b) + c", ""),
+        ("  f({ a$0 })", "\n    b", ""),
+        ("  f($0", "\n    b", ""),
+        ("  $0)", "\n    b", ""),
+        ("  f($0]", "\n    b", ""),
+    ],
+)
+def test_a_closer_gets_a_line_of_its_own_where_the_text_begins_below_its_bracket(
+    source: str, text: str, line: str
+) -> None:
+    head, rest = source.split("$0")
+    assert line_before_closer(head, text, rest) == line

@@ -342,6 +342,22 @@ def test_nothing_stands_above_imports(language: str, text: str, wrong: str, righ
     assert ends_of(language, text).verdict(right.encode()) is StopVerdict.CLEAN
 
 
+@pytest.mark.parametrize(
+    ("text", "wrong", "right"),
+    [
+        ("package a\n\nvar b = []int{$0}\n", "\n\t1, 2\n", "\n\t1,\n"),
+        ("package a\n\nvar b = []int{$0\n}\n", "\n\t1, 2 // c", "\n\t1, /* c */"),
+        ("package a\n\nfunc f() {\n\t$0\n}\n", "g(\n\t\ta,\n\t\tb\n\t)", "g(\n\t\ta,\n\t\tb)"),
+        ("package a\n\nfunc f() {\n\tg(\n\t\t$0\n\t)\n}\n", "a", "a,"),
+        ("package a\n\n$0\n", "func f(\n\ta int\n) {\n}", "func f(\n) {\n\tg()\n}"),
+        ("package a\n\nvar b = c[$0]\n", "\n\t1\n", "\n\t1"),
+    ],
+)
+def test_go_wants_a_comma_where_a_line_ends_before_a_bracket_closes(text: str, wrong: str, right: str) -> None:
+    assert ends_of("go", text).verdict(wrong.encode()) is StopVerdict.NO
+    assert ends_of("go", text).verdict(right.encode()) is StopVerdict.CLEAN
+
+
 def test_which_verdicts_allow_a_stop() -> None:
     allowing = {verdict for verdict in StopVerdict if verdict.allows_stop}
     assert allowing == {StopVerdict.CLEAN, StopVerdict.STRONG, StopVerdict.UNKNOWN}
