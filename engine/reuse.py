@@ -35,7 +35,16 @@ class Answer:
         left = None if typed is None else left_of(self.text, typed)
         if typed is None or left is None or suffix == self.suffix:
             return left
+        line = self._line_put_before_closer(suffix)
+        if line and left.endswith(line):
+            return left.removesuffix(line)
         return left if self._is_typed_over(typed, left, suffix) else None
+
+    def _line_put_before_closer(self, suffix: str) -> str:
+        """The line end and indentation that an editor puts before its closer where the user ends the line."""
+        line = suffix.removesuffix(self.suffix).replace("\r\n", "\n")
+        is_line = suffix.endswith(self.suffix) and line.startswith("\n") and line.strip(" \t") == "\n"
+        return line if is_line and is_only_closers(self.suffix.partition("\n")[0]) else ""
 
     def _is_typed_over(self, typed: str, left: str, suffix: str) -> bool:
         """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs.

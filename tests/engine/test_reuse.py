@@ -160,3 +160,25 @@ async def test_a_bracket_gone_over_was_the_answers_own() -> None:
     assert (await completed(engine, "r = f($0)\n")).text == "x) + g(y"
     await engine.complete(request("r = f(x)$0\n"))  # gone over: nothing would close `g(`
     assert len(backend.prompts) == 2
+
+
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_ending_the_line_between_the_editors_braces_needs_no_model(line_end: str) -> None:
+    engine, backend = engine_of('\n        "a": 1,\n        "b": 2,\n    }\n')
+    block = '\n        "a": 1,\n        "b": 2,\n    '
+    assert (await completed(engine, "def f():\n    c = {$0}\n".replace("\n", line_end))).text == block.replace(
+        "\n", line_end
+    )
+    ended = await completed(engine, "def f():\n    c = {\n        $0\n    }\n".replace("\n", line_end))
+    assert ended.text == '"a": 1,\n        "b": 2,'.replace("\n", line_end)
+    again = await completed(engine, 'def f():\n    c = {\n        "a"$0\n    }\n'.replace("\n", line_end))
+    assert again.text == ': 1,\n        "b": 2,'.replace("\n", line_end)
+    assert len(backend.prompts) == 1
+
+
+async def test_a_line_put_before_the_bracket_that_is_not_the_answers_asks_the_model() -> None:
+    engine, backend = engine_of('\n        "a": 1,\n    }\n')
+    await completed(engine, "def f():\n    c = {$0}\n")
+    await engine.complete(request("def f():\n    c = {\n        $0\n  }\n"))
+    await engine.complete(request("def f():\n    c = {\n        $0\n\n    }\n"))
+    assert len(backend.prompts) == 3
