@@ -42,19 +42,20 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
 
     A block begins on a blank line below a line that opens one and has nothing in it yet: by the language's own rules
     (`do`, `then`, a tag), or as the line above ends with an opener or `:`, and what follows is not indented deeper. It
-    also begins between two braces, of which the editor put the second.
+    also begins between two braces, of which the editor put the second, where syntax will say which one ends it.
     """
     if options.lines != "auto":
         return LineMode(options.lines)
     above, _, line_head = prefix.rpartition("\n")
+    language = language_for(language_id)
     if rest := suffix.partition("\n")[0].rstrip():
         is_in_braces = line_head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest)
-        return LineMode.MULTI if is_in_braces else LineMode.SINGLE
+        is_judged = options.check_syntax and language is not None and language.grammar is not None
+        return LineMode.MULTI if is_in_braces and is_judged else LineMode.SINGLE
     if trigger is Trigger.INVOKED:
         return LineMode.MULTI
     if line_head.strip():
         return LineMode.SINGLE
-    language = language_for(language_id)
     if language and begins_block(language, prefix, suffix):
         return LineMode.MULTI
     opener = above.rstrip().rpartition("\n")[2]

@@ -21,6 +21,7 @@ from fimble.engine.stopping import line_mode, stop_rules
         ("go", "func f() {\r\n\t$0\r\n}\r\n", Trigger.AUTOMATIC, LineMode.MULTI),
         ("go", "func f() {$0}\r\n", Trigger.AUTOMATIC, LineMode.MULTI),
         ("javascript", "f(() => {$0});\n", Trigger.INVOKED, LineMode.MULTI),
+        ("terraform", 'variable "a" {$0}\n', Trigger.AUTOMATIC, LineMode.SINGLE),
         ("javascript", "import { $0 } from 'a'\n", Trigger.AUTOMATIC, LineMode.SINGLE),
         ("javascript", "import {$0} from 'a'\n", Trigger.AUTOMATIC, LineMode.SINGLE),
         ("javascript", "a = `b ${$0}`;\n", Trigger.AUTOMATIC, LineMode.SINGLE),
@@ -39,6 +40,11 @@ from fimble.engine.stopping import line_mode, stop_rules
 def test_line_mode(language: str, source: str, trigger: Trigger, expected: LineMode) -> None:
     prefix, suffix = source.split("$0")
     assert line_mode(language, prefix, suffix, trigger, CompletionOptions()) is expected
+
+
+def test_between_braces_nothing_says_where_to_end_without_syntax() -> None:
+    options = CompletionOptions(check_syntax=False)
+    assert line_mode("go", "func f() {", "}\n", Trigger.AUTOMATIC, options) is LineMode.SINGLE
 
 
 @pytest.mark.parametrize("wanted", [LineMode.SINGLE, LineMode.MULTI])
