@@ -99,7 +99,7 @@ async def test_what_contradicts_the_text_typed_meanwhile_is_not_waited_for() -> 
 
 
 async def test_nobody_comes_aboard_of_what_is_being_stopped() -> None:
-    engine, backend = engine_of("a + b", delay_ms=50)
+    engine, backend = engine_of("a + b", delay_ms=400)
     prompt = await engine.prompt_for(request("return $0\n"))
     traffic, route = Traffic(backend), Route("file:///w/a.py", "", "return ", "\n")
     first = asyncio.create_task(traffic.write(route, prompt))
