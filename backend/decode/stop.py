@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from fimble.backend.decode.paragraphs import Paragraphs, before_same_lines
 from fimble.core.flow import LineMode, StopReason, StopRules
+from fimble.syntax.closers import is_only_closers
 from fimble.syntax.indent import indent_columns
 
 
@@ -129,9 +130,14 @@ class StopWatch:
         return indent_columns(line) < self._unconfirmed_columns
 
     def _is_stop_line(self, line: str) -> bool:
+        """Whether it is the suffix's next line; where that only closes brackets, signs behind them do not count: `},`."""
         stop = self._rules.stop_line
         is_wanted = bool(stop) and self._rules.line_mode is LineMode.MULTI
-        return is_wanted and line.strip() == stop.strip() and indent_columns(line) == indent_columns(stop)
+        if not is_wanted or indent_columns(line) != indent_columns(stop):
+            return False
+        written, closers = line.strip(), stop.strip().rstrip(";,")
+        is_same = written.startswith(closers) and not any(char.isalnum() for char in written)
+        return written == stop.strip() or (is_same and is_only_closers(closers))
 
     def _look_for_block(self) -> None:
         """At the very left of a blank line nobody knows which block is meant; the first line that is written says it.
