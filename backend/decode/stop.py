@@ -130,7 +130,7 @@ class StopWatch:
         return indent_columns(line) < self._unconfirmed_columns
 
     def _is_stop_line(self, line: str) -> bool:
-        """Whether it is the suffix's next line; where that only closes brackets, signs behind them do not count: `},`."""
+        """Whether it is the suffix's next line; where that only closes brackets, further signs do not count: `},`."""
         stop = self._rules.stop_line
         is_wanted = bool(stop) and self._rules.line_mode is LineMode.MULTI
         if not is_wanted or indent_columns(line) != indent_columns(stop):
