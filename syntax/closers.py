@@ -13,6 +13,7 @@ _PAIRS: Final = {")": "(", "]": "[", "}": "{"}
 CLOSER_OF: Final = {opener: closer for closer, opener in _PAIRS.items()}
 _OPENING: Final = frozenset(_PAIRS.values())
 _QUOTES: Final = frozenset("\"'`")
+_TRIPLE_QUOTES: Final = frozenset({'"""', "'''"})
 # What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.
 _CLOSING: Final = frozenset(")]}\"'`;,:> ")
 
@@ -107,11 +108,12 @@ def closed_at(text: str, closer: str) -> list[int]:
 
 
 def line_before_closer(head: str, text: str, rest: str) -> str:
-    """The line end and indentation between `text` and `rest`, where `text` begins below a bracket that `head` ends with
-    and `rest` closes: that bracket gets a line of its own, as it would have had. Nothing elsewhere.
+    """The line end and indentation between `text` and `rest`, where `text` begins below a bracket or quotes that
+    `head` ends with and `rest` closes: these get a line of their own, as they would have had. Nothing elsewhere.
     """
     begins_below = "\n" in text[: len(text) - len(text.lstrip())]
-    is_pair = CLOSER_OF.get(head.rstrip()[-1:], "") == rest.lstrip()[:1] != ""
+    opener, closer = head.rstrip(), rest.lstrip()
+    is_pair = CLOSER_OF.get(opener[-1:], "") == closer[:1] != "" or opener[-3:] == closer[:3] in _TRIPLE_QUOTES
     if not (is_pair and begins_below) or closed_again(head, text, rest):
         return ""
     return "\n" + head[: len(head) - len(head.lstrip())]
