@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fimble.core.config import CompletionOptions
 from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
+from fimble.syntax.closers import is_between_braces
 from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import language_for
 from fimble.syntax.scope import begins_block
@@ -11,8 +12,6 @@ from fimble.syntax.scope import begins_block
 _MIN_TELLING_CHARS = 3
 # A line shorter than this (a lone bracket, `pass`) stands in many places; repeating it proves nothing.
 MIN_LINE_CHARS = 5
-# Behind a brace in a string or template (`${` here `}`) comes a quote.
-_ENDS_OF_BLOCK = frozenset("})];,")
 
 
 def stop_rules(
@@ -49,9 +48,8 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
     above, _, line_head = prefix.rpartition("\n")
     language = language_for(language_id)
     if rest := suffix.partition("\n")[0].rstrip():
-        is_in_braces = line_head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest)
         is_judged = options.check_syntax and language is not None and language.grammar is not None
-        return LineMode.MULTI if is_in_braces and is_judged else LineMode.SINGLE
+        return LineMode.MULTI if is_judged and is_between_braces(line_head, rest) else LineMode.SINGLE
     if trigger is Trigger.INVOKED:
         return LineMode.MULTI
     if line_head.strip():

@@ -14,6 +14,7 @@ CLOSER_OF: Final = {opener: closer for closer, opener in _PAIRS.items()}
 _OPENING: Final = frozenset(_PAIRS.values())
 _QUOTES: Final = frozenset("\"'`")
 _TRIPLE_QUOTES: Final = frozenset({'"""', "'''"})
+_ENDS_OF_BLOCK: Final = frozenset("})];,")
 # What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.
 _CLOSING: Final = frozenset(")]}\"'`;,:> ")
 
@@ -105,6 +106,13 @@ def closed_at(text: str, closer: str) -> list[int]:
             break
         at += len(char)
     return places[::-1]
+
+
+def is_between_braces(head: str, rest: str) -> bool:
+    """Whether the cursor stands in a pair of braces with nothing in it, as an editor leaves them. Not in a string or
+    template (`${` here `}`): behind that comes a quote.
+    """
+    return head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest.rstrip())
 
 
 def line_before_closer(head: str, text: str, rest: str) -> str:

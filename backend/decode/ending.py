@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from fimble.backend.decode import places
 from fimble.backend.decode.guard import SyntaxGuard
@@ -21,6 +22,7 @@ from fimble.syntax.closers import (
     closed_again,
     closers_of,
     closes_other,
+    is_between_braces,
     is_only_closers,
     line_before_closer,
 )
@@ -63,6 +65,10 @@ class Ending:
     def _push(self, text: str) -> Verdict:
         if self._n_more_lines:
             return self._push_further(text)
+        if self._is_in_one_line(text):
+            self._rules = replace(self._rules, line_mode=LineMode.SINGLE)
+            self._watch = StopWatch(self._rules, self._may_end)
+            self._watch.push(self._text)
         verdict = self._watch.push(text)
         n_before = len(self._text)
         self._take(verdict.text)
@@ -178,6 +184,16 @@ class Ending:
             self._take("\n")
             kept += "\n"
         return Verdict(kept, None)
+
+    def _is_in_one_line(self, text: str) -> bool:
+        """Whether `text` is the first to say something, between two braces and on the cursor's line: no block, but names
+        that are taken out of an object (`import {` here `}`), or an object of one line.
+        """
+        guard = self._guard
+        if guard is None or self._rules.line_mode is LineMode.SINGLE or self._text.strip() or not text.strip():
+            return False
+        blanks, _ = places.first_line(self._text + text)
+        return "\n" not in blanks and is_between_braces(guard.line_head, guard.rest_of_line)
 
     def _stands_before_closers(self, guard: SyntaxGuard) -> bool:
         """Whether closers are right of the cursor that the editor may have put there."""
