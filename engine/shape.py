@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fimble.core.flow import RejectReason
 from fimble.engine.indentation import begin_at_cursor, fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
-from fimble.syntax.closers import closed_again, is_only_closers, line_before_closer
+from fimble.syntax.closers import blanks_before_closer, closed_again, is_only_closers
 
 _NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
@@ -34,7 +34,8 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     if not raw:
         return RejectReason.EMPTY
     text = raw.replace("\r\n", "\n").replace("\r", "\n")
-    blanks = _blanks_before_rest_of_line(text, prefix, suffix, is_cut=is_cut)
+    head, rest = prefix.rpartition("\n")[2], suffix.partition("\n")[0]
+    blanks = _blanks_before_rest_of_line(text, head, rest, is_cut=is_cut)
     text = text.rstrip()
     if not text.strip():
         return RejectReason.BLANK
@@ -42,7 +43,9 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     text = _without_doubled_start(text, prefix)
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
-    shaped = _fit_rest_of_line(text, prefix.rpartition("\n")[2], suffix)
+    shaped = Shaped(text)
+    if not (blanks and is_only_closers(rest)):  # where these stand apart, those at the text's end are its own
+        shaped = _fit_rest_of_line(text, head, suffix)
     if shaped == Shaped(text):
         shaped = Shaped(text + blanks)
     if not shaped.text.strip():
@@ -50,13 +53,12 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
     return Shaped(_in_file_line_ends(shaped.text, prefix, suffix), shaped.n_replaced_chars)
 
 
-def _blanks_before_rest_of_line(text: str, prefix: str, suffix: str, *, is_cut: bool) -> str:
+def _blanks_before_rest_of_line(text: str, head: str, rest: str, *, is_cut: bool) -> str:
     """The white space that ends `text`, where what stands right of the cursor needs it: the indentation of a line of
     its own, or the blank between two words.
     """
-    rest = suffix.partition("\n")[0]
     blanks = text[len(text.rstrip()) :]
-    if blanks and blanks == line_before_closer(prefix.rpartition("\n")[2], text.rstrip(), rest):
+    if blanks and blanks == blanks_before_closer(head, text.rstrip(), rest):
         return blanks
     if is_cut or not any(char.isalnum() for char in rest):
         return ""

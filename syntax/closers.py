@@ -115,16 +115,18 @@ def is_between_braces(head: str, rest: str) -> bool:
     return head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest.rstrip())
 
 
-def line_before_closer(head: str, text: str, rest: str) -> str:
-    """The line end and indentation between `text` and `rest`, where `text` begins below a bracket or quotes that
-    `head` ends with and `rest` closes: these get a line of their own, as they would have had. Nothing elsewhere.
+def blanks_before_closer(head: str, text: str, rest: str) -> str:
+    """What stands between `text` and `rest`, where `rest` closes what `head` ends with and `text` stands apart from it:
+    a line end and an indentation if a bracket or three quotes end their line, a blank if a brace is followed by one.
     """
-    begins_below = "\n" in text[: len(text) - len(text.lstrip())]
     opener, closer = head.rstrip(), rest.lstrip()
     is_pair = CLOSER_OF.get(opener[-1:], "") == closer[:1] != "" or opener[-3:] == closer[:3] in _TRIPLE_QUOTES
-    if not (is_pair and begins_below) or closed_again(head, text, rest):
+    if not is_pair or closed_again(head, text, rest):
         return ""
-    return "\n" + head[: len(head) - len(head.lstrip())]
+    if "\n" in text[: len(text) - len(text.lstrip())]:
+        return "\n" + head[: len(head) - len(head.lstrip())]
+    is_apart = text.startswith(" ") and "\n" not in text and not text.endswith(" ")
+    return " " if is_apart and is_between_braces(head, rest) else ""
 
 
 def is_balanced(line: str) -> bool:

@@ -19,12 +19,12 @@ from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.closers import (
     CLOSER_OF,
     before_unclosed,
+    blanks_before_closer,
     closed_again,
     closers_of,
     closes_other,
     is_between_braces,
     is_only_closers,
-    line_before_closer,
 )
 
 # A single line that may not end goes on for so many more: enough for the first statement of a block, or a call's end.
@@ -59,7 +59,7 @@ class Ending:
         """Take the next piece of decoded text. When a reason comes back, the completion has ended."""
         verdict = self._push(text)
         if verdict.reason is not None:
-            self._end_line_before_bracket()
+            self._stand_apart_from_closer()
         return verdict
 
     def _push(self, text: str) -> Verdict:
@@ -116,7 +116,7 @@ class Ending:
             return self._before_repeated(StopReason.SUFFIX_REACHED)
         n_dropped = self._drop_fragment() if reason.is_cut else 0
         reason = self._before_repeated(self._close(reason))
-        self._end_line_before_bracket()
+        self._stand_apart_from_closer()
         self.n_retract_chars += n_dropped
         return reason
 
@@ -151,7 +151,7 @@ class Ending:
         if self._guard and self._text.strip():
             is_before_rest = bool(self._guard.rest_of_line)
             reason = self._end_before_rest(self._guard, reason) if is_before_rest else self._back_to_an_end(reason)
-            self._end_line_before_bracket()
+            self._stand_apart_from_closer()
         self.n_retract_chars += n_worthless
         return reason
 
@@ -186,8 +186,8 @@ class Ending:
         return Verdict(kept, None)
 
     def _is_in_one_line(self, text: str) -> bool:
-        """Whether `text` is the first to say something, between two braces and on the cursor's line: no block, but names
-        that are taken out of an object (`import {` here `}`), or an object of one line.
+        """Whether `text` is the first to say something, between two braces and on the cursor's line: no block, but
+        names that are taken out of an object (`import {` here `}`), or an object of one line.
         """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or self._text.strip() or not text.strip():
@@ -377,7 +377,7 @@ class Ending:
         for length in places.before_own_closer(text, guard.rest_of_line, leaves_none_open=leaves_none_open):
             kept = text[:length]
             # A bracket with a line of its own may stand behind a comment.
-            if self._ends_with(guard, kept, line_before_closer(guard.line_head, kept, guard.rest_of_line)):
+            if self._ends_with(guard, kept, blanks_before_closer(guard.line_head, kept, guard.rest_of_line)):
                 return True
             if self._end_at_one_of(guard, [length]):
                 return True
@@ -412,13 +412,13 @@ class Ending:
             self._ends_with(guard, self._text[:length].rstrip(), f"\n{guard.closing_line}") for length in lengths
         )
 
-    def _end_line_before_bracket(self) -> None:
-        """Lines that begin below one that closes right of the cursor (`{` here `}`) leave it a line of its own."""
+    def _stand_apart_from_closer(self) -> None:
+        """Lines that begin below a bracket which closes right of the cursor leave that a line of its own, and so on."""
         guard = self._guard
         if guard is None or self.closers:
             return
         kept = self._text[: len(self._text) - self.n_retract_chars].rstrip()
-        self._ends_with(guard, kept, line_before_closer(guard.line_head, kept, guard.rest_of_line))
+        self._ends_with(guard, kept, blanks_before_closer(guard.line_head, kept, guard.rest_of_line))
 
     def _ends_with(self, guard: SyntaxGuard, kept: str, closers: str) -> bool:
         if not kept.strip() or not closers or not guard.may_end(kept + closers):

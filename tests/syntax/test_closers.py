@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from fimble.syntax.closers import closed_again, closed_at, closes_other, is_only_closers, line_before_closer
+from fimble.syntax.closers import blanks_before_closer, closed_again, closed_at, closes_other, is_only_closers
 
 
 @pytest.mark.parametrize(
@@ -79,8 +79,11 @@ def test_where_a_line_closes_what_was_open_before_it(line: str, closer: str, pla
         ('    """$0"""', "\n    A.", "\n    "),
         ('    """$0"""', "A.\n\n    B.", ""),
         ("  a = '$0'", "\n  b", ""),
-        ("  if (a) {$0}", " b(); ", ""),
-        ("  if (a) {$0}", " b();\n", ""),
+        ("  if (a) {$0}", " b();", " "),
+        ("  if (a) {$0}", "b();", ""),
+        ("  f({$0});", " a: 1", " "),
+        ("  f($0);", " a", ""),
+        ("  a = `${$0}`;", " b", ""),
         ("  f(g($0)", "\n    b) + c", ""),
         ("  f({ a$0 })", "\n    b", ""),
         ("  f($0", "\n    b", ""),
@@ -88,8 +91,6 @@ def test_where_a_line_closes_what_was_open_before_it(line: str, closer: str, pla
         ("  f($0]", "\n    b", ""),
     ],
 )
-def test_a_closer_gets_a_line_of_its_own_where_the_text_begins_below_its_bracket(
-    source: str, text: str, line: str
-) -> None:
+def test_a_closer_stands_apart_where_the_text_does_from_its_other_half(source: str, text: str, line: str) -> None:
     head, rest = source.split("$0")
-    assert line_before_closer(head, text, rest) == line
+    assert blanks_before_closer(head, text, rest) == line
