@@ -26,10 +26,13 @@ class Shaped:
     n_replaced_chars: int = 0
 
 
-def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped | RejectReason:
+def shape(
+    raw: str, prefix: str, suffix: str, *, is_cut: bool = False, has_grammar: bool = True
+) -> Shaped | RejectReason:
     """Make `raw`, written by the model between `prefix` and `suffix`, fit to show.
 
-    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing.
+    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing. Without a
+    grammar nobody has judged yet whether the editor's closer may stand apart from what is written; it may then.
     """
     if not raw:
         return RejectReason.EMPTY
@@ -48,6 +51,9 @@ def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False) -> Shaped
         shaped = _fit_rest_of_line(text, head, suffix)
     if shaped == Shaped(text):
         shaped = Shaped(text + blanks)
+    if not has_grammar and not shaped.n_replaced_chars:
+        kept = shaped.text.rstrip()
+        shaped = Shaped(kept + apart) if (apart := blanks_before_closer(head, kept, rest)) else shaped
     if not shaped.text.strip():
         return RejectReason.REPEATS_SUFFIX
     return Shaped(_in_file_line_ends(shaped.text, prefix, suffix), shaped.n_replaced_chars)
