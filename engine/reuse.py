@@ -44,7 +44,7 @@ class Answer:
         """The line end and indentation that an editor puts before its closer where the user ends the line."""
         line = suffix.removesuffix(self.suffix).replace("\r\n", "\n")
         is_line = suffix.endswith(self.suffix) and line.startswith("\n") and line.strip(" \t") == "\n"
-        return line if is_line and is_only_closers(self.suffix.partition("\n")[0]) else ""
+        return line if is_line else ""
 
     def _is_typed_over(self, typed: str, left: str, suffix: str) -> bool:
         """Whether what is missing of the suffix are closers that the typed text ends with: editors go over theirs.

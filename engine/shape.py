@@ -7,6 +7,7 @@ is a RejectReason.
 from __future__ import annotations
 
 import itertools
+import re
 from dataclasses import dataclass
 
 from fimble.core.flow import RejectReason
@@ -47,7 +48,7 @@ def shape(
     if _repeats_line_above(text, prefix, suffix):
         return RejectReason.REPEATS_PREFIX
     shaped = Shaped(text)
-    if not (blanks and is_only_closers(rest)):  # where these stand apart, those at the text's end are its own
+    if not blanks or blanks != blanks_before_closer(head, text, rest):  # else the closers at its end are its own
         shaped = _fit_rest_of_line(text, head, suffix)
     if shaped == Shaped(text):
         shaped = Shaped(text + blanks)
@@ -111,7 +112,7 @@ def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:
     if closed and text[closed.n_through :].strip():
         return Shaped(text, len(closers))
     stands_apart = closers[0] in " \t"
-    if len(closers) >= MIN_LINE_CHARS and (n_chars := _n_chars_at_end(text, closers)):
+    if len(closers) >= MIN_LINE_CHARS and not _opens_tag(text, closers) and (n_chars := _n_chars_at_end(text, closers)):
         return Shaped(_before(text, n_chars, stands_apart=stands_apart))
     # Only brackets and quotes: give up the written ones that the line's own would unbalance.
     due = "".join(itertools.takewhile(lambda char: char in ")]}\"'`;,:", "".join(closers.split())))
@@ -120,6 +121,15 @@ def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:
         n_shared -= 1
         text = _before(text, _n_chars_at_end(text, due[n_shared]), stands_apart=stands_apart)
     return Shaped(text)
+
+
+def _opens_tag(text: str, rest: str) -> bool:
+    """Whether the tag that ends right of the cursor is one that `text` opens and ends itself, too."""
+    name = re.match(r"\s*</([\w.:-]+)>", rest)
+    if name is None:
+        return False
+    n_ends = text.count(f"</{name[1]}>")
+    return 0 < n_ends <= len(re.findall(rf"<{re.escape(name[1])}(?=[\s>])", text))
 
 
 def _n_chars_at_end(text: str, end: str) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fimble.core.config import CompletionOptions
 from fimble.core.flow import LineMode, StopRules, TokenId, Trigger
-from fimble.syntax.closers import is_between_braces
+from fimble.syntax.closers import begins_empty_pair
 from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import language_for
 from fimble.syntax.scope import begins_block
@@ -41,7 +41,7 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
 
     A block begins on a blank line below a line that opens one and has nothing in it yet: by the language's own rules
     (`do`, `then`, a tag), or as the line above ends with an opener or `:`, and what follows is not indented deeper. It
-    also begins between two braces, of which the editor put the second, where syntax will say which one ends it.
+    also begins between two braces or tags, of which the editor put the second, where syntax says which one ends it.
     """
     if options.lines != "auto":
         return LineMode(options.lines)
@@ -49,7 +49,7 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
     language = language_for(language_id)
     if rest := suffix.partition("\n")[0].rstrip():
         is_judged = options.check_syntax and language is not None and language.grammar is not None
-        return LineMode.MULTI if is_judged and is_between_braces(line_head, rest) else LineMode.SINGLE
+        return LineMode.MULTI if is_judged and begins_empty_pair(line_head, rest) else LineMode.SINGLE
     if trigger is Trigger.INVOKED:
         return LineMode.MULTI
     if line_head.strip():

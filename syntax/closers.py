@@ -5,6 +5,7 @@ Lexical, by single characters: whether a text that is cut so is right is for the
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -14,6 +15,7 @@ CLOSER_OF: Final = {opener: closer for closer, opener in _PAIRS.items()}
 _OPENING: Final = frozenset(_PAIRS.values())
 _QUOTES: Final = frozenset("\"'`")
 _TRIPLE_QUOTES: Final = frozenset({'"""', "'''"})
+_TAG_AT_END: Final = re.compile(r"<([A-Za-z][\w.:-]*)(?:\s[^<>]*)?(?<![/=])>$")
 _ENDS_OF_BLOCK: Final = frozenset("})];,")
 # What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.
 _CLOSING: Final = frozenset(")]}\"'`;,:> ")
@@ -108,25 +110,29 @@ def closed_at(text: str, closer: str) -> list[int]:
     return places[::-1]
 
 
-def is_between_braces(head: str, rest: str) -> bool:
-    """Whether the cursor stands in a pair of braces with nothing in it, as an editor leaves them. Not in a string or
-    template (`${` here `}`): behind that comes a quote.
+def begins_empty_pair(head: str, rest: str) -> bool:
+    """Whether the cursor stands between two braces, or a tag and its end, with nothing in it, as editors leave them.
+
+    Not in a string or template (`${` here `}`): behind that comes a quote.
     """
-    return head.endswith("{") and rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest.rstrip())
+    if head.endswith("{"):
+        return rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest.rstrip())
+    tag = _TAG_AT_END.search(head)
+    return tag is not None and rest.rstrip() == f"</{tag[1]}>"
 
 
 def blanks_before_closer(head: str, text: str, rest: str) -> str:
     """What stands between `text` and `rest`, where `rest` closes what `head` ends with and `text` stands apart from it:
-    a line end and an indentation if a bracket or three quotes end their line, a blank if a brace is followed by one.
+    a line end and an indentation if that bracket, tag or quotes end their line, a blank if a brace is followed by one.
     """
     opener, closer = head.rstrip(), rest.lstrip()
     is_pair = CLOSER_OF.get(opener[-1:], "") == closer[:1] != "" or opener[-3:] == closer[:3] in _TRIPLE_QUOTES
-    if not is_pair or closed_again(head, text, rest):
+    if not (is_pair or begins_empty_pair(head, rest)) or closed_again(head, text, rest):
         return ""
     if "\n" in text[: len(text) - len(text.lstrip())]:
         return "\n" + head[: len(head) - len(head.lstrip())]
     is_apart = text.startswith(" ") and "\n" not in text and not text.endswith(" ")
-    return " " if is_apart and is_between_braces(head, rest) else ""
+    return " " if is_apart and head.endswith("{") and begins_empty_pair(head, rest) else ""
 
 
 def is_balanced(line: str) -> bool:

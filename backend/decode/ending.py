@@ -19,11 +19,11 @@ from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.closers import (
     CLOSER_OF,
     before_unclosed,
+    begins_empty_pair,
     blanks_before_closer,
     closed_again,
     closers_of,
     closes_other,
-    is_between_braces,
     is_only_closers,
 )
 
@@ -186,14 +186,14 @@ class Ending:
         return Verdict(kept, None)
 
     def _is_in_one_line(self, text: str) -> bool:
-        """Whether `text` is the first to say something, between two braces and on the cursor's line: no block, but
-        names that are taken out of an object (`import {` here `}`), or an object of one line.
+        """Whether `text` is the first to say something, between two braces or tags and on the cursor's line: no
+        block, but names that are taken out of an object (`import {` here `}`), or an object or text of one line.
         """
         guard = self._guard
         if guard is None or self._rules.line_mode is LineMode.SINGLE or self._text.strip() or not text.strip():
             return False
         blanks, _ = places.first_line(self._text + text)
-        return "\n" not in blanks and is_between_braces(guard.line_head, guard.rest_of_line)
+        return "\n" not in blanks and begins_empty_pair(guard.line_head, guard.rest_of_line)
 
     def _stands_before_closers(self, guard: SyntaxGuard) -> bool:
         """Whether closers are right of the cursor that the editor may have put there."""

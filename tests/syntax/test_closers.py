@@ -81,6 +81,8 @@ def test_where_a_line_closes_what_was_open_before_it(line: str, closer: str, pla
         ("  a = '$0'", "\n  b", ""),
         ("  if (a) {$0}", " b();", " "),
         ("  if (a) {$0}", "b();", ""),
+        ("  <ul>$0</ul>", "\n    <li>A</li>", "\n  "),
+        ("  <h1>$0</h1>", " A", ""),
         ("  f({$0});", " a: 1", " "),
         ("  f($0);", " a", ""),
         ("  a = `${$0}`;", " b", ""),
