@@ -118,7 +118,7 @@ def begins_empty_pair(head: str, rest: str) -> bool:
     if head.endswith("{"):
         return rest.startswith("}") and _ENDS_OF_BLOCK.issuperset(rest.rstrip())
     tag = _TAG_AT_END.search(head)
-    return tag is not None and rest.rstrip() == f"</{tag[1]}>"
+    return tag is not None and rest.rstrip().rstrip(";)") == f"</{tag[1]}>"
 
 
 def blanks_before_closer(head: str, text: str, rest: str) -> str:
@@ -127,7 +127,7 @@ def blanks_before_closer(head: str, text: str, rest: str) -> str:
     """
     opener, closer = head.rstrip(), rest.lstrip()
     is_pair = CLOSER_OF.get(opener[-1:], "") == closer[:1] != "" or opener[-3:] == closer[:3] in _TRIPLE_QUOTES
-    if not (is_pair or begins_empty_pair(head, rest)) or closed_again(head, text, rest):
+    if closed_again(head, text, rest) if is_pair else not begins_empty_pair(head, rest):
         return ""
     if "\n" in text[: len(text) - len(text.lstrip())]:
         return "\n" + head[: len(head) - len(head.lstrip())]

@@ -374,10 +374,12 @@ class Ending:
         return self._end_before_own_closer(self._guard, self._text, leaves_none_open=True)
 
     def _end_before_own_closer(self, guard: SyntaxGuard, text: str, *, leaves_none_open: bool) -> bool:
-        for length in places.before_own_closer(text, guard.rest_of_line, leaves_none_open=leaves_none_open):
+        rest = guard.rest_of_line
+        lengths = places.before_own_closer(text, rest, leaves_none_open=leaves_none_open)
+        for length in lengths or places.before_own_tag(text, guard.line_head, rest):
             kept = text[:length]
             # A bracket with a line of its own may stand behind a comment.
-            if self._ends_with(guard, kept, blanks_before_closer(guard.line_head, kept, guard.rest_of_line)):
+            if self._ends_with(guard, kept, blanks_before_closer(guard.line_head, kept, rest)):
                 return True
             if self._end_at_one_of(guard, [length]):
                 return True

@@ -5,6 +5,7 @@ Of the text alone; whether it may end there is for the syntax to say.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from fimble.syntax.closers import closed_at, opens_any
@@ -12,6 +13,7 @@ from fimble.syntax.closers import closed_at, opens_any
 MAX_PLACES = 24
 """So many within a line are looked at."""
 
+_END_OF_TAG = re.compile(r"\s*(</[\w.:-]+>)")
 _CLOSERS = frozenset(")]}\"'`")
 _SIGNS_AT_END = ",;)]} "
 _MAX_LINES_LEFT_OUT = 60
@@ -88,3 +90,10 @@ def before_own_closer(text: str, rest: str, *, leaves_none_open: bool) -> list[i
         if not (leaves_none_open and opens_any(text[at + 1 :], closer))
     ]
     return [end for end in ends if end]
+
+
+def before_own_tag(text: str, head: str, rest: str) -> list[int]:
+    """Where a line at the indentation of `head` begins with the end of a tag that `rest` begins with."""
+    tag, indentation = _END_OF_TAG.match(rest), head[: len(head) - len(head.lstrip())]
+    at = text.find(f"\n{indentation}{tag[1]}") if tag else -1
+    return [len(text[:at].rstrip())] if at > 0 and text[:at].strip() else []

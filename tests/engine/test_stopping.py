@@ -23,6 +23,7 @@ from fimble.engine.stopping import line_mode, stop_rules
         ("javascript", "f(() => {$0});\n", Trigger.INVOKED, LineMode.MULTI),
         ("html", "  <ul>$0</ul>\n", Trigger.AUTOMATIC, LineMode.MULTI),
         ("typescriptreact", '    <Nav.Bar a="b">$0</Nav.Bar>\n', Trigger.AUTOMATIC, LineMode.MULTI),
+        ("javascriptreact", "  return <b>$0</b>;\n", Trigger.AUTOMATIC, LineMode.MULTI),
         ("html", "  <ul>$0</ol>\n", Trigger.AUTOMATIC, LineMode.SINGLE),
         ("html", "  <b>a$0</b>\n", Trigger.AUTOMATIC, LineMode.SINGLE),
         ("html", "  <b>$0</b> a\n", Trigger.AUTOMATIC, LineMode.SINGLE),

@@ -75,3 +75,17 @@ def test_places_are_few() -> None:
 )
 def test_before_the_texts_own_closer(text: str, rest: str, *, leaves_none_open: bool, lengths: list[int]) -> None:
     assert places.before_own_closer(text, rest, leaves_none_open=leaves_none_open) == lengths
+
+
+@pytest.mark.parametrize(
+    ("text", "rest", "lengths"),
+    [
+        ("\n    <p>a</p>\n  </div>\n</body>", "</div>", [13]),
+        ("\n    <div>\n    </div>\n  </div>", "</div>;", [21]),
+        ("a</div>\n</body>", "</div>", []),
+        ("\n  </div>", "</div>", []),
+        ("\n    a\n  </b>", ")", []),
+    ],
+)
+def test_before_the_texts_own_end_of_a_tag(text: str, rest: str, lengths: list[int]) -> None:
+    assert places.before_own_tag(text, "  <div>", rest) == lengths
