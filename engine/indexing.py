@@ -59,25 +59,27 @@ def always_indexing(root: Path) -> Generator[Callable[[], float]]:
         InputError: on leaving: `root` could not be indexed.
     """
     ended = threading.Event()
-    ended_s = 0.0
-    current: psutil.Process | None = None
+    # CPU seconds of the processes that have ended, and the one that is at it: one value, as another thread reads it.
+    used: tuple[float, psutil.Process | None] = 0.0, None
     failed = False
 
     def index_again() -> None:
-        nonlocal ended_s, current, failed
+        nonlocal used, failed
         while not (failed or ended.is_set()):
             with tempfile.TemporaryDirectory(prefix="fimble-indexing-") as folder:
                 process = start_worker(root, Path(folder) / "index.sqlite3")
-                current = psutil.Process(process.pid)
+                current, (ended_s, _) = psutil.Process(process.pid), used
+                used = ended_s, current
                 # Once it is polled, its CPU seconds are gone.
                 while current.status() != psutil.STATUS_ZOMBIE and not ended.wait(_LOOK_AGAIN_S):
                     pass
-                ended_s, current = ended_s + _cpu_s(current), None
+                used = ended_s + _cpu_s(current), None
                 failed = bool(process.poll())
                 process.kill()
                 process.wait()
 
     def cpu_s() -> float:
+        ended_s, current = used
         return ended_s + (_cpu_s(current) if current else 0.0)
 
     thread = threading.Thread(target=index_again, name="indexing", daemon=True)

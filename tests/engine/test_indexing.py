@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 import sys
@@ -79,8 +80,10 @@ def _wait_till_given_up() -> None:
 
 
 def _indexers() -> set[int]:
-    return {
-        child.pid
-        for child in psutil.Process().children()
-        if child.status() != psutil.STATUS_ZOMBIE and "fimble.context.index.worker" in child.cmdline()
-    }
+    return {child.pid for child in psutil.Process().children() if _is_indexer(child)}
+
+
+def _is_indexer(child: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):  # between the two looks it may end, or be waited for
+        return child.status() != psutil.STATUS_ZOMBIE and "fimble.context.index.worker" in child.cmdline()
+    return False
