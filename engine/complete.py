@@ -402,7 +402,11 @@ class Engine:
 
 
 # Why all that was written is gone.
-_TAKEN_BACK = {StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX, StopReason.LOOP: RejectReason.DEGENERATE}
+_TAKEN_BACK = {
+    StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX,
+    StopReason.LOOP: RejectReason.DEGENERATE,
+    StopReason.SUFFIX_REACHED: RejectReason.REPEATS_SUFFIX,
+}
 _WHY = {
     RejectReason.EMPTY: "The model had nothing to add here.",
     RejectReason.BLANK: "The model wrote only white space.",

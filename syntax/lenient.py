@@ -1,6 +1,6 @@
 """What tree-sitter lets stand and the language does not: Python's `a += b += c`, backquotes as quotes, late imports.
 
-Also line ends before Go's closing brackets.
+Also line ends before Go's closing brackets, and modifiers in JavaScript's object literals.
 
 A code fence (three backquotes) that a model ends its code with is then the beginning of a string.
 """
@@ -18,6 +18,8 @@ _MAX_ANCESTORS = 200
 # C#'s `namespace A;` may stand above `using B;`, and types may not stand above it.
 _BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
 _NO_BLANK = re.compile(rb"\S")
+_MODIFIER = re.compile(rb"\b(?:static|public|private|protected|readonly|override)\b")
+_MODIFIER_KIND = re.compile(rf"{_MODIFIER.pattern.decode()}|(?:accessibility|override)_modifier")
 _ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 
 
@@ -35,6 +37,16 @@ def has_backquoted_string(tree: SyntaxTree, start: int, end: int) -> bool:
             return True
         at = tree.text.find(b"`", at + 1, end)
     return False
+
+
+def modifies_object_member(tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether a modifier between `start` and `end`, such as `static`, is that of a method of an object, not of a class
+    (ECMA-262, ObjectLiteral).
+    """
+    return any(
+        _is_modifier_in_object(tree.root.descendant_for_byte_range(*found.span()))
+        for found in _MODIFIER.finditer(tree.text, start, end)
+    )
 
 
 def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], start: int, end: int) -> bool:
@@ -71,6 +83,14 @@ def _is_behind_line_end(node: tree_sitter.Node | None, kinds: frozenset[str]) ->
     if before is None or before.type in {",", "(", "[", "{"}:
         return False
     return before.end_point.row < node.start_point.row
+
+
+def _is_modifier_in_object(node: tree_sitter.Node | None) -> bool:
+    while node is not None and _MODIFIER_KIND.fullmatch(node.type):
+        node = node.parent
+    if node is None or node.type != "method_definition":
+        return False
+    return node.parent is not None and node.parent.type == "object"
 
 
 def _means_nothing(node: tree_sitter.Node) -> bool:

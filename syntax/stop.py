@@ -24,6 +24,7 @@ from fimble.syntax.lenient import (
     has_backquoted_string,
     has_chained_assignment,
     lacks_comma_at_line_end,
+    modifies_object_member,
     puts_code_above_imports,
 )
 from fimble.syntax.openers import (
@@ -383,6 +384,8 @@ class StopJudge:
             return True
         comma_kinds = self._language.comma_kinds
         if comma_kinds and lacks_comma_at_line_end(whole, comma_kinds, start, end):
+            return True
+        if modifies_object_member(whole, start, end):
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False

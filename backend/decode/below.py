@@ -7,13 +7,11 @@ from collections.abc import Callable
 
 from fimble.backend.decode import places
 from fimble.backend.decode.guard import SyntaxGuard
-from fimble.backend.decode.paragraphs import MIN_LINE_CHARS
+from fimble.backend.decode.paragraphs import MIN_LINE_CHARS, MIN_LONG_LINE_CHARS
 
 _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
-# One line alone is no chance where it is as long as this; a statement of a word or two may well come twice.
-MIN_LONG_LINE_CHARS = 16
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
 

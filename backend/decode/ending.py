@@ -95,7 +95,7 @@ class Ending:
         n_before = len(self._text)
         self._take(verdict.text)
         if guard and (end := self._end_of_several(guard, n_before, is_over=verdict.reason is not None)):
-            return verdict.text, end
+            return verdict.text, self._before_repeated(end)
         if verdict.reason is None:
             return verdict.text, None
         if verdict.reason is not StopReason.LINE_END or guard is None:

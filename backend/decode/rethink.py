@@ -14,7 +14,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fimble.backend.decode.below import MIN_LONG_LINE_CHARS
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, LineMode, StopRules
 from fimble.syntax.needs import defines, needed_definition
@@ -77,16 +76,14 @@ class Rethinking:
         return anew
 
     def _repeats_suffix(self, left: str) -> bool:
-        """Whether several lines are those below, begin with the next of them, or lead up to it where one was wanted."""
+        """Whether several lines are those that stand below anyway or, where one was wanted, lead up to the next."""
         below = self._hole.suffix.lstrip() if self._hole else ""
         written = left.strip()
         if "\n" not in written:
             return False
-        first, last = written.partition("\n")[0].strip(), written.rpartition("\n")[2].strip()
-        following = below.partition("\n")[0].strip()
-        begins_so = first == following and len(first) >= MIN_LONG_LINE_CHARS
+        last, following = written.rpartition("\n")[2].strip(), below.partition("\n")[0].strip()
         is_led_up = self._is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
-        return begins_so or is_led_up or f"{below}\n".startswith(f"{written}\n")
+        return is_led_up or f"{below}\n".startswith(f"{written}\n")
 
     def _without_placeholder(self, left: str, steps: Sequence[Step]) -> Anew | None:
         is_one = self._hole is not None and begins_with_placeholder(self._hole.language_id, left)

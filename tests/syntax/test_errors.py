@@ -90,6 +90,12 @@ def _split(text: str) -> tuple[str, str]:
         ("python", "a = $0\n", "1\n```\n\nThe `a", "no"),
         ("python", "a = $0\n", "'`b`'  # `c`", "clean"),
         ("javascript", "a = $0;\n", "`b`", "clean"),
+        # Modifiers are for members of classes.
+        ("javascript", "x = {\n  a() {},\n  $0\n};\n", "static b() {},", "no"),
+        ("javascript", "x = {\n  a() {},\n  $0\n};\n", "static: 1, static() {}, get static() {},", "clean"),
+        ("javascript", "class A {\n  $0\n}\n", "static b() { return { c() {} }; }", "clean"),
+        ("typescript", "x = {\n  $0\n};\n", "private async a() {},", "no"),
+        ("typescript", "class A {\n  $0\n}\n", "private static a() {}\n  override b() {}", "clean"),
         # A line end is missing, for which the parser makes no node.
         ("python", "def f():\n    a()\n    if $0b += 1\n    return b\n", "a: c()\n    print(a)", "no"),
         # A closer too many elsewhere asks nothing of this line.

@@ -405,6 +405,12 @@ def test_lines_that_stand_below_at_another_indentation_are_not_written_again(
             "if g(n):\n            m()\n        n += 1\n    if n:\n        h()\n    return n\n\nprint(f(3))\n",
             "if g(n):\n            m()",
         ),
+        # Further down, and behind a long line that stands below at another indentation.
+        (
+            "while n:\n    $0\nm = float(number)\nif m:\n    log(m)\n    close(n)\n    start(n)\n",
+            "n = n[:-1]\n    m = float(number)\n    log(m)\n    close(n)\n    start(n)\nk()\n",
+            "n = n[:-1]",
+        ),
         # Further down, where the first lines below are passed over; at their own indentation only.
         (
             "def f(n):\n    $0\n    a()\n    b(n)\n    for c in n:\n        d(c)\n    return n\n",

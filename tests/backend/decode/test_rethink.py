@@ -43,18 +43,6 @@ def test_lines_that_lead_up_to_the_next_one_are_no_answer_where_one_was_wanted()
     assert rethinking("def f():\n$0\n    b()\n").instead_of("    if x:\n        b()", WRITTEN) is None, "too short"
 
 
-def test_several_lines_that_begin_with_the_next_one_are_no_answer() -> None:
-    source = "def f(context):\n$0\n    source = context.source\n    return None\n"
-    left = "    source = context.source\n    options = context.options"
-    assert rethinking(source, lines=LineMode.MULTI).instead_of(left, WRITTEN) == Anew(1)
-    other = "    options = context.options\n    source = 1"
-    assert rethinking(source, lines=LineMode.MULTI).instead_of(other, WRITTEN) is None
-    short = "def f(i):\n$0\n    close(i)\n    return None\n"
-    assert rethinking(short, lines=LineMode.MULTI).instead_of("    close(i)\n    g(i)", WRITTEN) is None, (
-        "may be chance"
-    )
-
-
 @pytest.mark.parametrize("left", ["    foo()", "    a()\n    c()", "    a(), b()"])
 def test_answers_stay(left: str) -> None:
     assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) is None
