@@ -38,8 +38,8 @@ from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer, Edits
 from fimble.engine.shape import Shaped, shape
+from fimble.engine.stopping import is_judged
 from fimble.engine.traffic import Route, Traffic
-from fimble.syntax.languages import language_for
 
 _log = logging.getLogger(__name__)
 # Longest that a completion asked for by hand waits for its workspace to be looked through.
@@ -246,7 +246,7 @@ class Engine:
             writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
             constraint_ms=stats.constraint_ms,
         )
-        shaped = _shape(request, context, written.text, stats.stop_reason)
+        shaped = self._shape(request, context, written.text, stats.stop_reason)
         if shaped is RejectReason.EMPTY:
             shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
         confidence = written.confidence.value
@@ -310,7 +310,7 @@ class Engine:
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
         answer, rest = known
-        shaped = _shape(request, context, rest, answer.stop_reason)
+        shaped = self._shape(request, context, rest, answer.stop_reason)
         confidence = answer.confidence.after(len(answer.text) - len(rest)).value
         shaped = self._unless_doubtful(request, shaped, confidence)
         if isinstance(shaped, RejectReason):
@@ -338,6 +338,12 @@ class Engine:
             return shaped
         is_doubtful = confidence < self._config.completion.min_confidence
         return RejectReason.LOW_CONFIDENCE if is_doubtful else shaped
+
+    def _shape(
+        self, request: CompletionRequest, context: Context, text: str, reason: StopReason
+    ) -> Shaped | RejectReason:
+        judged = is_judged(request.document.language_id, self._config.completion)
+        return shape(text, context.prefix, context.suffix, is_cut=reason.is_cut, is_judged=judged)
 
     def _use_idle_time(self, fuller: Prompt | None, ahead: CompletionRequest | None) -> None:
         """Read the full surroundings, then write what comes after the answer. Any request interrupts this."""
@@ -384,7 +390,7 @@ class Engine:
         prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
-            shaped = _shape(request, context, written.text, written.stats.stop_reason)
+            shaped = self._shape(request, context, written.text, written.stats.stop_reason)
             if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
                 found.append(shaped.text)
         return tuple(popup_text + text for text in dict.fromkeys(found))[1:]
@@ -429,12 +435,6 @@ def _with_popup_item(request: CompletionRequest) -> CompletionRequest:
     document = dataclasses.replace(request.document, text=text[:start] + item.text + text[end:])
     cursor = ByteOffset(item.replace.start + _n_bytes(item.text))
     return dataclasses.replace(request, document=document, cursor=cursor)
-
-
-def _shape(request: CompletionRequest, context: Context, text: str, reason: StopReason) -> Shaped | RejectReason:
-    language = language_for(request.document.language_id)
-    has_grammar = language is not None and language.grammar is not None
-    return shape(text, context.prefix, context.suffix, is_cut=reason.is_cut, has_grammar=has_grammar)
 
 
 def _accepted(request: CompletionRequest, shaped: Shaped, context: Context) -> CompletionRequest | None:

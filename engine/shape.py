@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fimble.core.flow import RejectReason
 from fimble.engine.indentation import begin_at_cursor, fit_indentation
 from fimble.engine.stopping import MIN_LINE_CHARS, neighbours
-from fimble.syntax.closers import blanks_before_closer, closed_again, is_only_closers
+from fimble.syntax.closers import blanks_before_closer, closed_again, is_only_closers, tag_ended_by
 
 _NEED_NO_BLANK = " \t)]},;:."
 _OPENERS = {")": "(", "]": "[", "}": "{"}
@@ -27,13 +27,11 @@ class Shaped:
     n_replaced_chars: int = 0
 
 
-def shape(
-    raw: str, prefix: str, suffix: str, *, is_cut: bool = False, has_grammar: bool = True
-) -> Shaped | RejectReason:
+def shape(raw: str, prefix: str, suffix: str, *, is_cut: bool = False, is_judged: bool = True) -> Shaped | RejectReason:
     """Make `raw`, written by the model between `prefix` and `suffix`, fit to show.
 
-    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing. Without a
-    grammar nobody has judged yet whether the editor's closer may stand apart from what is written; it may then.
+    `is_cut` says that writing stopped for want of time or room: white space at the end then means nothing. Where syntax
+    has not judged it, nobody knows yet whether the editor's closer may stand apart from what is written; it may then.
     """
     if not raw:
         return RejectReason.EMPTY
@@ -52,7 +50,7 @@ def shape(
         shaped = _fit_rest_of_line(text, head, suffix)
     if shaped == Shaped(text):
         shaped = Shaped(text + blanks)
-    if not has_grammar and not shaped.n_replaced_chars:
+    if not is_judged and not shaped.n_replaced_chars:
         kept = shaped.text.rstrip()
         shaped = Shaped(kept + apart) if (apart := blanks_before_closer(head, kept, rest)) else shaped
     if not shaped.text.strip():
@@ -125,11 +123,11 @@ def _fit_rest_of_line(text: str, head: str, suffix: str) -> Shaped:
 
 def _opens_tag(text: str, rest: str) -> bool:
     """Whether the tag that ends right of the cursor is one that `text` opens and ends itself, too."""
-    name = re.match(r"\s*</([\w.:-]+)>", rest)
+    name = tag_ended_by(rest)
     if name is None:
         return False
-    n_ends = text.count(f"</{name[1]}>")
-    return 0 < n_ends <= len(re.findall(rf"<{re.escape(name[1])}(?=[\s>])", text))
+    n_ends = text.count(f"</{name}>")
+    return 0 < n_ends <= len(re.findall(rf"<{re.escape(name)}(?=[\s>])", text))
 
 
 def _n_chars_at_end(text: str, end: str) -> int:

@@ -48,8 +48,8 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
     above, _, line_head = prefix.rpartition("\n")
     language = language_for(language_id)
     if rest := suffix.partition("\n")[0].rstrip():
-        is_judged = options.check_syntax and language is not None and language.grammar is not None
-        return LineMode.MULTI if is_judged and begins_empty_pair(line_head, rest) else LineMode.SINGLE
+        is_block = is_judged(language_id, options) and begins_empty_pair(line_head, rest)
+        return LineMode.MULTI if is_block else LineMode.SINGLE
     if trigger is Trigger.INVOKED:
         return LineMode.MULTI
     if line_head.strip():
@@ -61,6 +61,12 @@ def line_mode(language_id: str, prefix: str, suffix: str, trigger: Trigger, opti
         return LineMode.SINGLE
     below = _first_line_with_text(suffix.partition("\n")[2])
     return LineMode.MULTI if indent_columns(below) <= indent_columns(opener) else LineMode.SINGLE
+
+
+def is_judged(language_id: str, options: CompletionOptions) -> bool:
+    """Whether the language's syntax says where a completion may end."""
+    language = language_for(language_id)
+    return options.check_syntax and language is not None and language.grammar is not None
 
 
 def neighbours(prefix: str, suffix: str) -> tuple[str, ...] | None:

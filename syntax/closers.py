@@ -16,6 +16,7 @@ _OPENING: Final = frozenset(_PAIRS.values())
 _QUOTES: Final = frozenset("\"'`")
 _TRIPLE_QUOTES: Final = frozenset({'"""', "'''"})
 _TAG_AT_END: Final = re.compile(r"<([A-Za-z][\w.:-]*)(?:\s[^<>]*)?(?<![/=])>$")
+_END_TAG: Final = re.compile(r"\s*</([\w.:-]+)>")
 _ENDS_OF_BLOCK: Final = frozenset("})];,")
 # What may stand right of a cursor without being code of its own: brackets and quotes, and signs that end a line.
 _CLOSING: Final = frozenset(")]}\"'`;,:> ")
@@ -108,6 +109,12 @@ def closed_at(text: str, closer: str) -> list[int]:
             break
         at += len(char)
     return places[::-1]
+
+
+def tag_ended_by(rest: str) -> str | None:
+    """The name of the tag whose end `rest` begins with."""
+    found = _END_TAG.match(rest)
+    return found[1] if found else None
 
 
 def begins_empty_pair(head: str, rest: str) -> bool:

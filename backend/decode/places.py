@@ -5,15 +5,13 @@ Of the text alone; whether it may end there is for the syntax to say.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 
-from fimble.syntax.closers import closed_at, opens_any
+from fimble.syntax.closers import closed_at, opens_any, tag_ended_by
 
 MAX_PLACES = 24
 """So many within a line are looked at."""
 
-_END_OF_TAG = re.compile(r"\s*(</[\w.:-]+>)")
 _CLOSERS = frozenset(")]}\"'`")
 _SIGNS_AT_END = ",;)]} "
 _MAX_LINES_LEFT_OUT = 60
@@ -57,12 +55,18 @@ def before_signs_of_first_line(text: str) -> list[int]:
 def before_rest(text: str, rest: str) -> list[int]:
     """Where lines go on with all of `rest`, what stands right of the cursor, and end with it; the first one first."""
     lengths: list[int] = []
-    at = 0
+    line_start = 0
     for line in text.split("\n") if rest.strip() else ():
-        at += len(line) + 1
-        if line.rstrip().endswith(rest):
-            lengths.append(at - 1 - len(line) + len(line.rstrip()) - len(rest))
+        if (n_chars := n_chars_before_rest(line, rest)) is not None:
+            lengths.append(line_start + n_chars)
+        line_start += len(line) + 1
     return [length for length in lengths if text[:length].strip()]
+
+
+def n_chars_before_rest(line: str, rest: str) -> int | None:
+    """How much of a line comes before `rest`, where it ends with that; blanks at its end do not count."""
+    line = line.rstrip()
+    return len(line) - len(rest) if rest and line.endswith(rest) else None
 
 
 def where_rest_begins(text: str, rest: str) -> list[int]:
@@ -94,6 +98,6 @@ def before_own_closer(text: str, rest: str, *, leaves_none_open: bool) -> list[i
 
 def before_own_tag(text: str, head: str, rest: str) -> list[int]:
     """Where a line at the indentation of `head` begins with the end of a tag that `rest` begins with."""
-    tag, indentation = _END_OF_TAG.match(rest), head[: len(head) - len(head.lstrip())]
-    at = text.find(f"\n{indentation}{tag[1]}") if tag else -1
+    name, indentation = tag_ended_by(rest), head[: len(head) - len(head.lstrip())]
+    at = text.find(f"\n{indentation}</{name}>") if name else -1
     return [len(text[:at].rstrip())] if at > 0 and text[:at].strip() else []

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from fimble.backend.decode.paragraphs import MIN_LONG_LINE_CHARS, Paragraphs, before_same_lines
+from fimble.backend.decode.places import n_chars_before_rest
 from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.closers import is_only_closers
 from fimble.syntax.indent import indent_columns
@@ -130,9 +131,10 @@ class StopWatch:
 
     def _before_rest_of_line(self) -> int | None:
         """Where the rest of the cursor's line begins at the end of the written line, if the middle may end there."""
-        rest, line = self._rules.rest_of_line, self._line
-        left = self._line_start + len(line) - len(rest)
-        return left if rest and line.endswith(rest) and self._may_end_at(left) else None
+        n_chars = n_chars_before_rest(self._line, self._rules.rest_of_line)
+        if n_chars is None or not self._may_end_at(self._line_start + n_chars):
+            return None
+        return self._line_start + n_chars
 
     def _follows_rest_of_line(self, line: str) -> bool:
         if self._rules.stop_line:
