@@ -281,6 +281,17 @@ def test_taking_words_up_to_a_bracket_behind_the_cursor(start_nvim: Start, tmp_p
     nvim.until_text("x = add(1, 2)")
 
 
+def test_a_block_between_the_braces_of_an_editor_that_closes_them(start_nvim: Start, tmp_path: Path) -> None:
+    body = "\n  const c = a + b;\n  return c;"
+    nvim = _open(start_nvim, tmp_path, "\nadd(1, 2);\n", ("b) {", f"{body}\n}}\n\nadd(3, 4);"), name="a.js")
+    nvim.api.command("inoremap { {}<Left>")
+    nvim.keys("Afunction add(a, b) {")
+    nvim.until_ghost(f" {body}\n")  # the blank covers the brace, which is drawn below
+    assert nvim.screen(5) == ["function add(a, b) {", "  const c = a + b;", "  return c;", "}", "add(1, 2);"]
+    nvim.keys("<Tab>")
+    nvim.until_text("function add(a, b) {", "  const c = a + b;", "  return c;", "}", "add(1, 2);")
+
+
 def test_wide_characters_and_tabs(start_nvim: Start, tmp_path: Path) -> None:
     nvim = _open(start_nvim, tmp_path, "日本 = '😀'\n\n", ("é\t= ", "'日\t本😀'"))
     nvim.api.command("set noexpandtab tabstop=8")

@@ -29,6 +29,8 @@ SCRIPTED = (
     "typescript: tab accepts",
     "a block of several lines",
     "between brackets that the editor closes",
+    "a block between braces that the editor closes",
+    "the line between braces ended first",
     "word by word",
     "escape dismisses, and tab is tab again",
     "asked for by command",

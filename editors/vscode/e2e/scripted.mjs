@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 
 const PYTHON = 'def add(a, b):\n    \n';
 const TYPESCRIPT = 'export function greet(name: string): string {\n  \n}\n';
+const SUM = 'function sum(a, b) {\n    const c = a + b;\n    return c;\n}\nsum(1, 2);\n';
 /** The first measure of what is left is taken half a minute after accepting, by a clock that ticks every two seconds. */
 const MEASURED_MS = 36_000;
 /** Long enough for a suggestion that should not come, after others came in less. */
@@ -14,6 +15,7 @@ export const rules = [
   { prefix_endswith: 'string {\n  ret', answer: 'urn `Hello, ${name}!`;' },
   { prefix_endswith: 'def twice(n):\n    ', answer: 'result = n + n\n    return result' },
   { prefix_endswith: 'x = add(', answer: '1, 2' },
+  { prefix_endswith: 'sum(a, b) {', answer: '\n    const c = a + b;\n    return c;\n}\n\nsum(3, 4);' },
   { prefix_endswith: '# here: ', answer: 'asked for by hand' },
 ];
 
@@ -22,6 +24,8 @@ export const files = {
   'accept.ts': TYPESCRIPT,
   'block.py': '\n',
   'middle.py': 'x = add\n',
+  'braces.js': '\nsum(1, 2);\n',
+  'braces_opened.js': '\nsum(1, 2);\n',
   'words.py': PYTHON,
   'escape.py': PYTHON,
   'kept.py': PYTHON,
@@ -97,6 +101,27 @@ export const checks = {
     await bench.waitForGhost('1, 2');
     await bench.press('Tab');
     await bench.save('middle.py', 'x = add(1, 2)\n');
+  },
+
+  async 'a block between braces that the editor closes'(bench) {
+    await bench.openFile('braces.js');
+    await bench.goTo(1, 1);
+    await bench.type('function sum(a, b) {');
+    // The brace that stands there is drawn below the block.
+    assert.match(await bench.waitForGhost(), /^\s*const c = a \+ b;\s+return c;\s*\}?$/);
+    await bench.screenshot('braces-ghost');
+    await bench.press('Tab');
+    await bench.save('braces.js', SUM);
+  },
+
+  async 'the line between braces ended first'(bench) {
+    await bench.openFile('braces_opened.js');
+    await bench.goTo(1, 1);
+    await bench.type('function sum(a, b) {');
+    await bench.press('Enter');
+    await bench.waitForGhost('const c = a + b;    return c;');
+    await bench.press('Tab');
+    await bench.save('braces_opened.js', SUM);
   },
 
   async 'word by word'(bench) {
