@@ -12,6 +12,7 @@ import sys
 import tempfile
 from collections import deque
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 
 import filelock
@@ -42,8 +43,11 @@ class HostPlaces:
 
 
 def places(paths: Paths) -> HostPlaces:
-    """The places under `paths`; a socket path too long for the system moves to the temporary folder."""
-    name = f"host-{PROTOCOL_VERSION}"
+    """The places under `paths`; a socket path too long for the system moves to the temporary folder.
+
+    Another release has another socket: what it writes with is not the code that was started before an upgrade.
+    """
+    name = f"host-{PROTOCOL_VERSION}-{version('fimble')}"
     socket = paths.runtime / f"{name}.sock"
     if len(os.fsencode(socket)) > _MAX_SOCKET_PATH_BYTES:
         digest = hashlib.sha256(os.fsencode(paths.runtime)).hexdigest()[:16]

@@ -289,6 +289,15 @@ async def test_stop_tokens_end_the_stream_and_are_not_written(backend: HostBacke
     assert stream.stats.stop_reason is StopReason.END_OF_MIDDLE
 
 
+def test_another_release_has_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = user_paths({"FIMBLE_HOME": str(tmp_path)})
+    before = launch.places(paths)
+    monkeypatch.setattr("fimble.backend.host.launch.version", lambda _name: "99.0")
+    after = launch.places(paths)
+    assert (after.socket != before.socket, after.lock != before.lock) == (True, True)
+    assert (after.kv_states, after.log) == (before.kv_states, before.log)
+
+
 def test_a_socket_path_too_long_for_the_system_moves(tmp_path: Path) -> None:
     where = launch.places(user_paths({"FIMBLE_HOME": str(tmp_path / ("deep" * 40))}))
     assert len(os.fsencode(where.socket)) < 104
