@@ -14,6 +14,7 @@ from pathspec import GitIgnoreSpec
 _log = logging.getLogger(__name__)
 
 GIT_FILES: Final = (".git/info/exclude", ".gitignore")
+_EVERYTHING: Final = GitIgnoreSpec.from_lines(["*"])
 _MAX_BYTES: Final = 1_000_000
 # Every key asks, about every open file too, and the files may lie on a slow disk.
 _LOOK_AGAIN_S: Final = 1.0
@@ -57,12 +58,24 @@ class Patterns:
         return self._in_folder[folder]
 
     def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
-        """Outermost first; those of git only where they leave the workspace itself: who opens an ignored folder wants
-        what is in it.
+        """Outermost first; those of git only where they do not ignore the workspace itself: who opens an ignored folder
+        wants what is in it.
         """
-        above = [(name, spec, way) for folder, way in _folders_above(self._root) for name, spec in self._read(folder)]
-        is_ignored = _last_decision((spec, way) for name, spec, way in above if name in GIT_FILES)
-        return [(spec, way) for name, spec, way in above if not (is_ignored and name in GIT_FILES)]
+        above = [(folder, *read) for folder in _folders_above(self._root) for read in self._read(folder)]
+        own = [(folder, spec) for folder, name, spec in above if name not in GIT_FILES]
+        if self._leaves_out_root(own):
+            return [(_EVERYTHING, "")]
+        of_git = [(folder, spec) for folder, name, spec in above if name in GIT_FILES]
+        specs = own if self._leaves_out_root(of_git) else [(folder, spec) for folder, _, spec in above]
+        return [(spec, _way(folder, self._root)) for folder, spec in specs]
+
+    def _leaves_out_root(self, specs: Sequence[tuple[Path, GitIgnoreSpec]]) -> bool:
+        """Whether patterns of folders above the workspace ignore it, or a folder on the way to it."""
+        targets = [*_folders_above(self._root)[1:], self._root]
+        return any(
+            _last_decision((spec, _way(folder, target)) for folder, spec in specs if folder in target.parents)
+            for target in targets
+        )
 
     def _read(self, folder: Path) -> Iterator[tuple[str, GitIgnoreSpec]]:
         for name in self._names:
@@ -113,23 +126,50 @@ def _parse(path: Path) -> GitIgnoreSpec:
     return GitIgnoreSpec.from_lines(patterns)
 
 
-def _folders_above(root: Path) -> tuple[tuple[Path, str], ...]:
-    """The folders above `root` up to the top of its repository, outermost first, and the way from each to `root`.
+def _folders_above(root: Path) -> tuple[Path, ...]:
+    """The folders above `root` up to the top of its repository, outermost first.
 
-    A way ends with a slash. None where no repository holds `root`, or it is the top of one.
+    None where no repository holds `root`, or it is the top of one.
     """
     if not (root / ".git").exists():
         for n_between, top in enumerate(root.parents):
             if (top / ".git").exists():
-                between = reversed(root.parents[: n_between + 1])
-                return tuple((folder, f"{root.relative_to(folder).as_posix()}/") for folder in between)
+                return tuple(reversed(root.parents[: n_between + 1]))
     return ()
+
+
+def _way(folder: Path, target: Path) -> str:
+    """From a folder to one below it, with a slash at its end."""
+    return f"{target.relative_to(folder).as_posix()}/"
 
 
 def _last_decision(specs: Iterable[tuple[GitIgnoreSpec, str]]) -> bool | None:
     """What the last of these patterns says that says anything of its path, a folder's with a slash at its end."""
     last = None
     for spec, path in specs:
-        decision = spec.check_file(path).include
+        decision = _decision(spec, path)
         last = last if decision is None else decision
     return last
+
+
+def _decision(spec: GitIgnoreSpec, path: str) -> bool | None:
+    """What one ignore file says of a path: the last pattern that matches it, and not only a folder above it.
+
+    pathspec matches all below a folder too; as git sees it an ignored folder is not looked into, and one that is not
+    says nothing of what lies in it.
+    """
+    for pattern in reversed(spec.patterns):
+        if pattern.include is not None and pattern.regex and _matches_itself(pattern.regex, path):
+            return pattern.include
+    return None
+
+
+def _matches_itself(regex: re.Pattern[str], path: str) -> bool:
+    matched = regex.match(path)
+    if matched is None:
+        return False
+    # pathspec's own name for the slash that ends a folder which the pattern names.
+    end_of_folder = matched.end("ps_d") if "ps_d" in regex.groupindex else -1
+    if end_of_folder >= 0:
+        return end_of_folder == len(path)
+    return not path.endswith("/") or regex.match(path[:-1]) is not None  # `a/**` is what lies in `a`

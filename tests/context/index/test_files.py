@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from fimble.context.index.files import FileTable, Stamp, relative_path, rescan, scan
 from fimble.context.index.ignore import RULE_FILES, IgnoreRules, is_unfit
@@ -75,6 +78,30 @@ def test_ignore_files_are_obeyed_as_git_does(tmp_path: Path) -> None:
     write(tmp_path, files)
     subprocess.run(["git", "init", "-q", str(tmp_path)], check=True)
     assert paths(tmp_path) == listed_by_git(tmp_path)
+
+
+_PATTERNS = (
+    *("a/", "b/", "a", "/a", "*.py", "s.py", "/s.py", "*"),
+    *("a/**", "**/b", "a/s.py", "b/*.py", "/b/", "k.*"),
+)
+_LINES = st.lists(st.builds("".join, st.tuples(st.sampled_from(["", "!"]), st.sampled_from(_PATTERNS))), max_size=3)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.dictionaries(st.sampled_from(["", "a/", "b/", "a/b/"]), _LINES))
+def test_any_ignore_files_are_obeyed_as_git_does(lines_of: dict[str, list[str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        files = [
+            f"{way}{name}" for way in ("", "a/", "b/", "a/b/", "b/a/", "a/a/") for name in ("s.py", "k.py", "z.py")
+        ]
+        write(root, dict.fromkeys(files, ""))
+        write(root, {f"{way}.gitignore": "\n".join(lines) for way, lines in lines_of.items()})
+        subprocess.run(["git", "init", "-q", folder], check=True)
+        listed = listed_by_git(root)
+        assert paths(root) == listed
+        rules = RuleFiles(root, RULE_FILES)
+        assert [path for path in sorted(files) if not rules.match(path)] == sorted(listed)
 
 
 def test_ignore_files_above_the_workspace_are_obeyed_as_git_does(tmp_path: Path) -> None:
