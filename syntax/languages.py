@@ -57,11 +57,11 @@ class Language:
     `ids` are LSP language ids, the first being our own name for it; `aliases` are what editors other than VS Code
     and data sets call it. `hard_keywords` are reserved words that tree-sitter's keyword extraction would let through
     as identifiers; `unnamed_tokens` are tokens whose text the grammar's tables do not hold; `word_blocks` are words
-    that open a block, with the word that closes it; `head_kinds` are the grammar's kinds of what a file
-    begins with and may not have below anything else, `comma_kinds` those of brackets that want a comma where a line
-    ends before they close. `qualified` says that the truncation test found no false rejects
-    (tests/syntax/test_qualified.py), so the left constraint may be used; the
-    others get the stop rule only.
+    that open a block, with the word that closes it, `callback_openers` calls that are given a block; `head_kinds` are
+    the grammar's kinds of what a file begins with and may not have below anything else, `comma_kinds` those of brackets
+    that want a comma where a line ends before they close; `breaks_leave_loops` that no macro can be the loop that a
+    `break` is in. `qualified` says that the truncation test found no false
+    rejects (tests/syntax/test_qualified.py), so the left constraint may be used; the others get the stop rule only.
     """
 
     ids: tuple[str, ...]
@@ -79,9 +79,11 @@ class Language:
     has_heredocs: bool = False
     has_percent_literals: bool = False
     word_blocks: tuple[tuple[str, str], ...] = ()
+    callback_openers: tuple[bytes, ...] = ()
     head_kinds: frozenset[str] = frozenset()
     comma_kinds: frozenset[str] = frozenset()
     hard_keywords: frozenset[bytes] = frozenset()
+    breaks_leave_loops: bool = False
 
     @property
     def name(self) -> str:
@@ -170,6 +172,7 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.INDENT,
         grammar=GrammarSource("tree_sitter_python"),
         qualified=True,
+        breaks_leave_loops=True,
         closers=_closers('"""', "'''", '"', "'", '" }"', "' }'"),
         unnamed_tokens=(b"...",),
         # Not the soft keywords: match, case, type, print, exec, async are names too.
@@ -188,6 +191,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_javascript", respellings=(*respelling.AMPERSANDS, *respelling.JSX_NAMES)),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(() => {",),
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
     ),
@@ -200,6 +205,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_typescript", "language_typescript", respellings=respelling.VARIANCE),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(() => {",),
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
     ),
@@ -214,6 +221,8 @@ _LANGUAGES: tuple[Language, ...] = (
             "tree_sitter_typescript", "language_tsx", respellings=(*respelling.AMPERSANDS, *respelling.VARIANCE)
         ),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(() => {",),
         closers=_JAVASCRIPT_CLOSERS,
         hard_keywords=_JAVASCRIPT_KEYWORDS,
     ),
@@ -225,6 +234,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_java", respellings=respelling.JAVA),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(() -> {",),
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""')),
         head_kinds=frozenset({"package_declaration", "import_declaration"}),
         hard_keywords=_words(
@@ -243,6 +254,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_go"),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(func() {",),
         closers=(_END_OF_COMMENT, *_closers("'", '"', "`")),
         head_kinds=frozenset({"package_clause", "import_declaration"}),
         comma_kinds=frozenset(
@@ -266,6 +279,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_rust"),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(|| {",),
         closers=(_END_OF_COMMENT, _END_OF_NESTED_COMMENT, *_closers("'", '"', '#" "#')),
         hard_keywords=_words(
             "as break const continue else enum extern false fn for if impl in let loop match mod move mut pub ref"
@@ -311,6 +326,8 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_c_sharp"),
         qualified=True,
+        breaks_leave_loops=True,
+        callback_openers=(b"x(() => {",),
         closers=(_END_OF_COMMENT, *_closers("'", '"', '"""', '" }"')),
         # Not the names of types: in a list of type arguments they are read as names until it is closed.
         head_kinds=frozenset({"extern_alias_directive", "using_directive"}),
@@ -361,6 +378,7 @@ _LANGUAGES: tuple[Language, ...] = (
         block_style=BlockStyle.BRACES,
         grammar=GrammarSource("tree_sitter_php", "language_php"),
         qualified=True,
+        callback_openers=(b"x(function () {",),
         closers=(_END_OF_COMMENT, *_closers("'", '"', '" }"', "`")),
         unnamed_tokens=(b"?>",),
         has_heredocs=True,

@@ -1,6 +1,7 @@
 """What tree-sitter lets stand and the language does not: Python's `a += b += c`, backquotes as quotes, late imports.
 
-Also line ends before Go's closing brackets, and modifiers in JavaScript's object literals.
+Also line ends before Go's closing brackets, modifiers in JavaScript's object literals, and declarations that are all of
+an `if`'s or loop's body, and `break` where nothing is left by it.
 
 A code fence (three backquotes) that a model ends its code with is then the beginning of a string.
 """
@@ -20,6 +21,21 @@ _BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
 _NO_BLANK = re.compile(rb"\S")
 _MODIFIER = re.compile(rb"\b(?:static|public|private|protected|readonly|override)\b")
 _MODIFIER_KIND = re.compile(rf"{_MODIFIER.pattern.decode()}|(?:accessibility|override)_modifier")
+_HEADER = re.compile(rb"\b(?:if|else|for|foreach|while|do)\b")
+# `if (a) int b = 1;` has no scope to declare it in (JLS 14.5, ECMA-262 Statement, C# embedded_statement).
+_DECLARATIONS = frozenset(
+    {"local_variable_declaration", "lexical_declaration", "local_declaration_statement", "class_declaration"}
+)
+_BREAK = re.compile(rb"\b(?:break|continue)\b")
+_BREAKS = re.compile(r"(?:break|continue)_(?:statement|expression)")
+# Kinds of what a `break` may leave, and of what it may not lead out of.
+_LEFT_BY_BREAK = re.compile(
+    r"(?:for|while|do|loop|enhanced_for|labeled)_|.*(?:foreach|switch|select|for_range|for_in)_.*"
+)
+_ENDS_BREAK = re.compile(r".*(?:function|method|lambda|constructor|closure|accessor).*")
+# So much of the lines below is looked at where they are the block of what is written.
+_BLOCK_BYTES = 4_000
+_BODIES = ("consequence", "alternative", "body")
 _ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 
 
@@ -46,6 +62,33 @@ def modifies_object_member(tree: SyntaxTree, start: int, end: int) -> bool:
     return any(
         _is_modifier_in_object(tree.root.descendant_for_byte_range(*found.span()))
         for found in _MODIFIER.finditer(tree.text, start, end)
+    )
+
+
+def declares_as_body(tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether a declaration is the body of an `if` or a loop, of which either begins between `start` and `end`."""
+    first = _NO_BLANK.search(tree.text, start, end)
+    node = tree.root.descendant_for_byte_range(first.start(), first.end()) if first else None
+    while node is not None and node.type not in _DECLARATIONS and node.parent is not None:
+        node = node.parent if node.parent.start_byte == node.start_byte else None
+    if node is not None and _is_body(node, node.parent):
+        return True
+    headers = (tree.root.descendant_for_byte_range(*found.span()) for found in _HEADER.finditer(tree.text, start, end))
+    return any(_has_declaration_as_body(header.parent) for header in headers if header is not None)
+
+
+def breaks_out_of_nothing(tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether a `break` or `continue` between `start` and `end`, or in the block that begins there, is in no loop."""
+    first = _NO_BLANK.search(tree.text, start, end)
+    if first is None:
+        return False
+    statement = tree.root.descendant_for_byte_range(first.start(), first.end())
+    while statement is not None and statement.parent is not None and statement.parent.start_byte == first.start():
+        statement = statement.parent
+    last = end if statement is None else min(max(statement.end_byte, end), end + _BLOCK_BYTES)
+    return any(
+        _leaves_nothing(tree.root.descendant_for_byte_range(*found.span()))
+        for found in _BREAK.finditer(tree.text, start, last)
     )
 
 
@@ -91,6 +134,30 @@ def _is_modifier_in_object(node: tree_sitter.Node | None) -> bool:
     if node is None or node.type != "method_definition":
         return False
     return node.parent is not None and node.parent.type == "object"
+
+
+def _leaves_nothing(node: tree_sitter.Node | None) -> bool:
+    node = node.parent if node is not None else None
+    if node is None or not _BREAKS.fullmatch(node.type):
+        return False
+    for _ in range(_MAX_ANCESTORS):
+        node = node.parent
+        if node is None or _ENDS_BREAK.fullmatch(node.type):
+            return True
+        if node.is_error or _LEFT_BY_BREAK.match(node.type):
+            return False
+    return False
+
+
+def _has_declaration_as_body(statement: tree_sitter.Node | None) -> bool:
+    return statement is not None and any(_is_body(child, statement) for child in statement.named_children)
+
+
+def _is_body(node: tree_sitter.Node, statement: tree_sitter.Node | None) -> bool:
+    if statement is None or node.type not in _DECLARATIONS:
+        return False
+    is_in_header = all(statement.child_by_field_name(field) != node for field in _BODIES)
+    return statement.type == "else_clause" or (statement.type.endswith("_statement") and not is_in_header)
 
 
 def _means_nothing(node: tree_sitter.Node) -> bool:

@@ -13,13 +13,20 @@ from itertools import pairwise
 from typing import Final
 
 from fimble.syntax.indent import indent_columns
-from fimble.syntax.languages import BlockStyle
+from fimble.syntax.languages import BlockStyle, Language
 
 # What may stand in the hole to open a block, in one language or another, at the start of a line or behind a condition.
 OPENERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
-    BlockStyle.BRACES: (b"{", b"if (x) {", b"if x {", b") {"),
+    BlockStyle.BRACES: (b"{", b"if (x) {", b"if x {", b") {", b"while (x) {", b"for x {"),
     BlockStyle.END: (b"if x", b"if x; then", b"do"),
 }
+# What a line begins with that opens a block, as a person would write it; and a loop, where nothing else will do.
+_HEADERS: Final[Mapping[BlockStyle, tuple[str, ...]]] = {
+    BlockStyle.BRACES: ("if", "for", "while", "else", "try", "switch"),
+    BlockStyle.END: ("if", "for", "while"),
+    BlockStyle.INDENT: ("if", "for", "while", "else", "elif", "try", "with"),
+}
+_LOOPS: Final = ("for", "while")
 # What may stand in the hole to open the brackets that lines below it close, and the brackets.
 BRACKET_OPENERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x(", b"("),
@@ -56,6 +63,13 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
     last = lines[-1].rstrip()
     deepest = indent_columns(last) + (_unit(lines) if last.endswith(_ENDS_OF_OPENERS) else 0)
     return indent_columns(following) > deepest
+
+
+def headers_like(opener: str, language: Language) -> tuple[str, ...]:
+    """Words that a line may begin with in place of `opener`, which opens a block; none where that is a call's."""
+    if opener.encode() in language.callback_openers:
+        return ()
+    return _LOOPS if opener.startswith(_LOOPS) else _HEADERS.get(language.block_style, ())
 
 
 def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ...]:

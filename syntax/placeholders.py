@@ -35,6 +35,12 @@ def begins_with_placeholder(language_id: str, text: str) -> bool:
     return is_long_enough and _EMPTY_WORDS.issuperset(words) and not _TELLING_WORDS.isdisjoint(words)
 
 
+def is_comment_line(language_id: str, line: str) -> bool:
+    """Whether a line, without its indentation, is nothing but a comment."""
+    language = language_for(language_id)
+    return language is not None and _comment(language, line) is not None
+
+
 def _comment(language: Language, line: str) -> str | None:
     """What a line that is nothing but a comment says; None of another line."""
     marker, block = language.line_comment, language.block_comment

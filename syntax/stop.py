@@ -21,6 +21,8 @@ from fimble.syntax.indent import IndentBefore, indent_before, read_lines
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
 from fimble.syntax.lenient import (
+    breaks_out_of_nothing,
+    declares_as_body,
     has_backquoted_string,
     has_chained_assignment,
     lacks_comma_at_line_end,
@@ -249,7 +251,7 @@ class StopJudge:
         without_line, with_hole = baselines
         if not with_hole:  # the file is whole without the completion: any error is the completion's
             return StopVerdict.NO
-        if self._must_open_a_block or self.missing_bracket is not None:
+        if self.block_opener is not None or self.missing_bracket is not None:
             return StopVerdict.NO
         if keys <= without_line:
             return StopVerdict.STRONG
@@ -267,8 +269,8 @@ class StopJudge:
         return error_keys(whole, at, at + len(completion))
 
     @cached_property
-    def _must_open_a_block(self) -> bool:
-        """Whether the layout asks for a block that begins in the hole, and nothing else is wrong with the file."""
+    def block_opener(self) -> bytes | None:
+        """What opens a block in the hole and makes the file whole, where the layout asks for one that begins there."""
         hole = self._hole
         if self._language.block_style is BlockStyle.INDENT:
             openers = openers_of_branch(hole.head, hole.tail, hole.below)
@@ -276,10 +278,14 @@ class StopJudge:
             if is_asked and stands_above_a_block(hole.above, hole.head, hole.below):
                 openers = openers_of_deeper_lines(hole.above, hole.head)
         elif stands_above_a_block(hole.above, hole.head, hole.below):
-            openers = OPENERS.get(self._language.block_style, ())
+            openers = (*OPENERS.get(self._language.block_style, ()), *self._language.callback_openers)
         else:
-            return False
-        return any(tree.is_clean for opener in openers if (tree := self._with(opener)))
+            return None
+        return next((opener for opener in openers if self._is_right_with(opener)), None)
+
+    def _is_right_with(self, opener: bytes) -> bool:
+        tree = self._with(opener)
+        return tree is not None and tree.is_clean and not self._breaks_rules_beyond_grammar(tree, opener)
 
     def _is_clean_nearby(self, completion: bytes) -> bool:
         """Whether the statement around the cursor is whole. Errors elsewhere move with every key typed in the hole."""
@@ -385,7 +391,10 @@ class StopJudge:
         comma_kinds = self._language.comma_kinds
         if comma_kinds and lacks_comma_at_line_end(whole, comma_kinds, start, end):
             return True
-        if modifies_object_member(whole, start, end):
+        if modifies_object_member(whole, start, end) or declares_as_body(whole, start, end):
+            return True
+        # Elsewhere in a broken file the loop may be what is broken.
+        if self._language.breaks_leave_loops and whole.is_clean and breaks_out_of_nothing(whole, start, end):
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False

@@ -106,7 +106,7 @@ class Ending:
             return verdict.text, others.after_closing_line(verdict.reason)
         if guard.rest_of_line:
             return verdict.text, others.before_rest_of_line(verdict.reason)
-        if end := others.at_bracket():
+        if end := others.at_bracket() or others.before_brace():
             return verdict.text, end
         self._n_more_lines = 1
         self._take("\n")

@@ -47,6 +47,11 @@ class SyntaxGuard:
         """What stands right of the cursor, which the completion must lead into."""
         return self._ends.judge.hole.tail.decode("utf-8", "replace").rstrip()
 
+    @property
+    def next_line(self) -> str:
+        """The next line below the cursor's that is not blank, with its indentation; empty where there is none."""
+        return self._below[0] if self._below else ""
+
     @cached_property
     def lines_below(self) -> tuple[str, ...]:
         """The next lines below the cursor's that are not blank, without their indentation."""
@@ -80,6 +85,15 @@ class SyntaxGuard:
         with self._timed():
             bracket = self._ends.judge.missing_bracket
         return None if bracket is None else bracket.decode("ascii")
+
+    @cached_property
+    def block_opener(self) -> str | None:
+        """What opens the block that the lines below are and that only the completion can have opened; or None."""
+        if not self.has_time():
+            return None
+        with self._timed():
+            opener = self._ends.judge.block_opener
+        return None if opener is None else opener.decode("ascii")
 
     def may_end_block(self, text: str) -> bool:
         """Whether several lines may end with `text`: where a closing line is all that the file lacks, they have it."""

@@ -21,6 +21,7 @@ from fimble.syntax.closers import (
     closes_other,
     is_only_closers,
 )
+from fimble.syntax.indent import indent_columns
 
 # A line up to what it calls, or may call.
 _CALLED = re.compile(r"[^()\[\]{};]*\w")
@@ -132,6 +133,16 @@ class OtherEnds:
         called = _CALLED.match(line) if bracket.startswith("(") else None
         kept = blanks + called[0] if called else ""
         return End(len(kept), StopReason.SYNTAX, bracket) if kept and guard.may_end(kept + bracket) else None
+
+    def before_brace(self) -> End | None:
+        """Where a line opens a block with a brace, and the lines below are its body without one: before the brace."""
+        line = self.text.rstrip()
+        blanks, _ = places.first_line(self.text)
+        line_head = f"{self.guard.line_head}{blanks}".rpartition("\n")[2]
+        is_body_below = indent_columns(self.guard.next_line) > indent_columns(line_head)
+        kept = line.removesuffix("{").rstrip()
+        ends_there = is_body_below and kept != line and kept.strip() and self.guard.may_end(kept)
+        return End(len(kept), StopReason.SYNTAX) if ends_there else None
 
     def before_own_closer(self, *, leaves_none_open: bool) -> End | None:
         """Where the text closes itself what the rest of the line closes, or ends the tag that this ends."""

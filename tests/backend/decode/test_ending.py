@@ -288,6 +288,17 @@ def test_several_lines_that_have_opened_the_bracket_go_on() -> None:
     assert write("$0\n    'e': 5,\n}\n", f"{written}\n", MULTI, 4)[0] == written
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("class A {\n  void f() {\n    $0\n      b++;\n  }\n}\n", "if (a)"),
+        ("class A {\n  void f() {\n    $0\n    b++;\n  }\n}\n", "if (a) {\n      b++;\n    }"),
+    ],
+)
+def test_the_brace_of_a_body_that_stands_below_without_one_goes(source: str, expected: str) -> None:
+    assert write(source, "if (a) {\n      b++;\n    }\n", SINGLE, 3, "java")[0] == expected
+
+
 def test_cut_off_far_outside_of_its_block_the_lines_before_that_stay() -> None:
     source = "fn f(x: T) -> T {\n    let y = match x {\n        A => B,\n$0\n\n        y => y,\n    };\n    g(y)\n}\n"
     outside = "".join(f"\n    fn f{i}(&self) {{\n        g({i});\n    }}\n" for i in range(12))

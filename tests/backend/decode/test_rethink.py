@@ -43,9 +43,34 @@ def test_lines_that_lead_up_to_the_next_one_are_no_answer_where_one_was_wanted()
     assert rethinking("def f():\n$0\n    b()\n").instead_of("    if x:\n        b()", WRITTEN) is None, "too short"
 
 
-@pytest.mark.parametrize("left", ["    foo()", "    a()\n    c()", "    a(), b()"])
+@pytest.mark.parametrize("left", ["    foo()", "    a(\n    c)", "    a(), b()", "    @a\n    def c():"])
 def test_answers_stay(left: str) -> None:
     assert rethinking(PLAIN, neighbours=("a()",)).instead_of(left, WRITTEN) is None
+
+
+def test_a_whole_line_with_another_below_it_branches_in_the_first() -> None:
+    source, left = "def f(text):\n    if not text:\n        return None\n$0\n        g()\n", "    return 1\n\ndef h():"
+    written = [
+        Step("    return", -0.1, -5.0),
+        Step(" 1", -0.1, -4.0),
+        Step("\n\ndef", -0.1, -0.2),
+        Step(" h():", -0.1, -0.2),
+    ]
+    assert rethinking(source).instead_of(left, written) == Anew(1)
+    assert rethinking(source, lines=LineMode.MULTI).instead_of(left, written) is None
+    for kept in (
+        "    if a:\n        return 1",
+        "    # b\n    if a:",
+        "    f()\n    .g()",
+        "    if (a) {\n        b\n    }",
+    ):
+        assert rethinking(source).instead_of(kept, written) is None, kept
+
+
+def test_a_comment_where_a_closing_line_mends_the_file_gives_way_to_that() -> None:
+    source = "class A {\n  int b() {\n    return 1;\n  }\n$0\n"
+    assert rethinking(source, "java").instead_of("  // Main method", WRITTEN) == Anew(0, ("}",))
+    assert rethinking(f"{source}}}\n", "java").instead_of("  // Main method", WRITTEN) is None
 
 
 def test_a_comment_in_place_of_code_is_written_anew_from_where_it_begins() -> None:
