@@ -67,6 +67,30 @@ def test_a_whole_line_with_another_below_it_branches_in_the_first() -> None:
         assert rethinking(source).instead_of(kept, written) is None, kept
 
 
+@pytest.mark.parametrize(
+    ("language", "source", "starts"),
+    [
+        (
+            "javascript",
+            "function f() {\n  h();\n$0\n    g();\n  }\n}\n",
+            ("if", "for", "while", "else", "try", "switch"),
+        ),
+        ("javascript", "function f(a) {\n  h();\n$0\n    if (a) {\n      break;\n    }\n  }\n}\n", ("for", "while")),
+        ("python", "def f():\n    g()\n$0\n        h()\n", ("if", "for", "while", "else", "elif", "try", "with")),
+        ("shellscript", "f() {\n  h\n$0\n    g\n  fi\n}\n", ("if", "for", "while")),
+        # A call is given the block: nothing that a word could open.
+        ("javascript", "function f() {\n  h();\n$0\n    g();\n  });\n}\n", ()),
+    ],
+)
+def test_where_nothing_is_left_and_a_block_stands_below_a_word_that_opens_one_begins(
+    language: str, source: str, starts: tuple[str, ...]
+) -> None:
+    rethought = rethinking(source, language)
+    expected = Anew(0, tuple(f"    {start}" for start in starts)) if starts else Anew(1)
+    assert rethought.instead_of("", steps("    return", " 1", second=1)) == expected
+    assert rethought.instead_of("", steps("    return", " 1", second=1)) == Anew(1), "the same words were tried again"
+
+
 def test_a_comment_where_a_closing_line_mends_the_file_gives_way_to_that() -> None:
     source = "class A {\n  int b() {\n    return 1;\n  }\n$0\n"
     assert rethinking(source, "java").instead_of("  // Main method", WRITTEN) == Anew(0, ("}",))
