@@ -17,7 +17,7 @@ from fimble.syntax.languages import BlockStyle, Language
 
 # What may stand in the hole to open a block, in one language or another, at the start of a line or behind a condition.
 OPENERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
-    BlockStyle.BRACES: (b"{", b"if (x) {", b"if x {", b") {", b"while (x) {", b"for x {"),
+    BlockStyle.BRACES: (b"if (x) {", b"if x {", b") {", b"while (x) {", b"for x {", b"{"),
     BlockStyle.END: (b"if x", b"if x; then", b"do"),
 }
 # What a line begins with that opens a block, as a person would write it; and a loop, where nothing else will do.
@@ -66,10 +66,15 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
 
 
 def headers_like(opener: str, language: Language) -> tuple[str, ...]:
-    """Words that a line may begin with in place of `opener`, which opens a block; none where that is a call's."""
-    if opener.encode() in language.callback_openers:
+    """Words that a line may begin with in place of `opener`, which opens a block in the hole and makes the file whole.
+
+    None where that is a call's block, or no statement's (`{`, in a class).
+    """
+    if opener.encode() in language.callback_openers or opener == "{":
         return ()
-    return _LOOPS if opener.startswith(_LOOPS) else _HEADERS.get(language.block_style, ())
+    if opener.startswith(_LOOPS):
+        return _LOOPS
+    return ("try",) if opener.lstrip().startswith("try") else _HEADERS.get(language.block_style, ())
 
 
 def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ...]:

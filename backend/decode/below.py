@@ -14,6 +14,8 @@ _ELSE = re.compile(r"\}?\s*else\b")
 _MAX_LINES_BACK = 6
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
+# As many at the beginning are none either.
+_N_TELLING = 2
 
 
 class LinesBelow:
@@ -29,15 +31,23 @@ class LinesBelow:
         """Where the text, of which a line has ended behind `n_before`, begins to be what stands below anyway.
 
         The next three lines count at any indentation, three in a row further down only at their own. None where there
-        are none, or where it may not end before the first of all in that row: set-up that two tests share.
+        are none, or where it may not end before the first of all in that row: set-up that two tests share. A text that
+        begins with the next two lines says nothing new; siblings (`<li class="a">`) may well share the first.
         """
         end = text.find("\n", n_before)
         while end >= 0:
             lines = text[:end].split("\n")
+            if self._are_the_next(lines):
+                return 0
             if lines[-1].strip() and (length := self._before_run(lines)) is not None:
                 return length
             end = text.find("\n", end + 1)
         return None
+
+    def _are_the_next(self, lines: list[str]) -> bool:
+        written = tuple(line.rstrip() for line in (f"{self._guard.line_head}{lines[0]}", *lines[1:]) if line.strip())
+        is_telling = len(written) == _N_TELLING and max(map(len, written)) >= MIN_LONG_LINE_CHARS
+        return is_telling and written == self._guard.next_lines[:_N_TELLING]
 
     def before_repeated(self, text: str) -> int | None:
         """Where the text has to end so as not to end with lines that stand below anyway, however indented; None where

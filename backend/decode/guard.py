@@ -47,10 +47,10 @@ class SyntaxGuard:
         """What stands right of the cursor, which the completion must lead into."""
         return self._ends.judge.hole.tail.decode("utf-8", "replace").rstrip()
 
-    @property
-    def next_line(self) -> str:
-        """The next line below the cursor's that is not blank, with its indentation; empty where there is none."""
-        return self._below[0] if self._below else ""
+    @cached_property
+    def next_lines(self) -> tuple[str, ...]:
+        """The next lines below the cursor's that are not blank, with their indentation."""
+        return tuple(line.rstrip() for line in self._below[:_N_LINES_BELOW])
 
     @cached_property
     def lines_below(self) -> tuple[str, ...]:
@@ -60,7 +60,7 @@ class SyntaxGuard:
     @cached_property
     def runs_below(self) -> frozenset[tuple[str, ...]]:
         """Every three in a row of the next 20 lines below that are not blank, with their indentation."""
-        lines = [line.rstrip() for line in self._below[:_N_LINES_BELOW]]
+        lines = self.next_lines
         return frozenset(zip(lines, lines[1:], lines[2:], strict=False))
 
     @cached_property

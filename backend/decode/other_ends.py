@@ -25,6 +25,7 @@ from fimble.syntax.indent import indent_columns
 
 # A line up to what it calls, or may call.
 _CALLED = re.compile(r"[^()\[\]{};]*\w")
+_HEADER_WITH_BRACE = re.compile(r"((?:\}?\s*else\s+)?(?:if|for|foreach|while)\b.*\)|\}?\s*else)\s*\{")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,14 +136,18 @@ class OtherEnds:
         return End(len(kept), StopReason.SYNTAX, bracket) if kept and guard.may_end(kept + bracket) else None
 
     def before_brace(self) -> End | None:
-        """Where a line opens a block with a brace, and the lines below are its body without one: before the brace."""
-        line = self.text.rstrip()
-        blanks, _ = places.first_line(self.text)
-        line_head = f"{self.guard.line_head}{blanks}".rpartition("\n")[2]
-        is_body_below = indent_columns(self.guard.next_line) > indent_columns(line_head)
-        kept = line.removesuffix("{").rstrip()
-        ends_there = is_body_below and kept != line and kept.strip() and self.guard.may_end(kept)
-        return End(len(kept), StopReason.SYNTAX) if ends_there else None
+        """Where an `if` or a loop opens its block with a brace, and the line below is all of its body without one:
+        before the brace.
+        """
+        blanks, line = places.first_line(self.text)
+        header = _HEADER_WITH_BRACE.fullmatch(line.rstrip())
+        columns = indent_columns(f"{self.guard.line_head}{blanks}".rpartition("\n")[2])
+        body, *after = (*self.guard.next_lines[:2], "", "")[:2]
+        is_body = indent_columns(body) > columns and indent_columns(after[0]) <= columns
+        if header is None or not is_body or not (body.strip()[0].isalnum() or body.strip()[0] in "_$+-*("):
+            return None
+        kept = blanks + header[1]
+        return End(len(kept), StopReason.SYNTAX) if self.guard.may_end(kept) else None
 
     def before_own_closer(self, *, leaves_none_open: bool) -> End | None:
         """Where the text closes itself what the rest of the line closes, or ends the tag that this ends."""

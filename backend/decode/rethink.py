@@ -20,7 +20,7 @@ from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, LineMode, StopRules
 from fimble.syntax.closers import is_balanced
 from fimble.syntax.indent import indent_columns
-from fimble.syntax.languages import language_for
+from fimble.syntax.languages import BlockStyle, language_for
 from fimble.syntax.needs import defines, needed_definition
 from fimble.syntax.openers import headers_like
 from fimble.syntax.placeholders import begins_with_placeholder, is_comment_line
@@ -83,7 +83,7 @@ class Rethinking:
             anew = self._with_header(steps)
         if anew is None and (not left.strip() or left.strip() in self._neighbours or self._repeats_suffix(left)):
             anew = _at_likeliest_branch(steps)
-        if anew is None and self._is_one_line and _has_second_statement(self._line_head + left):
+        if anew is None and self._is_one_line and self._has_second_statement(left):
             anew = _at_likeliest_branch(_of_first_line(steps))
         if anew is not None:
             self._n_times += 1
@@ -104,6 +104,22 @@ class Rethinking:
         last, following = written.rpartition("\n")[2].strip(), below.partition("\n")[0].strip()
         is_led_up = self._is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
         return is_led_up or f"{below}\n".startswith(f"{written}\n")
+
+    def _has_second_statement(self, left: str) -> bool:
+        """Whether a line that is whole has another below it, no deeper: it could not end, so it had to do otherwise.
+
+        What is no word at the beginning of the first (a comment, `@a`, `#[b]`), or goes on with it on the second, is
+        left; and words of blocks, as `do`, are not told from statements.
+        """
+        language = language_for(self._hole.language_id) if self._hole else None
+        lines = [line for line in f"{self._line_head}{left}".split("\n") if line.strip()]
+        if language is None or language.block_style is BlockStyle.END or len(lines) < 2:
+            return False
+        first, second = lines[:2]
+        if not first.strip()[0].isalnum() or second.strip()[0] in _GOES_ON:
+            return False
+        is_whole = is_balanced(first) and (first.rstrip()[-1].isalnum() or first.rstrip()[-1] in _ENDS)
+        return is_whole and indent_columns(second) <= indent_columns(first)
 
     def _without_placeholder(self, left: str, steps: Sequence[Step]) -> Anew | None:
         is_one = self._hole is not None and begins_with_placeholder(self._hole.language_id, left)
@@ -151,18 +167,6 @@ def _beginning_with(starts: Sequence[str], steps: Sequence[Step], n_kept: int) -
     text = steps[n_kept].text
     blanks = text[: len(text) - len(text.lstrip())]
     return Anew(n_kept, tuple(blanks + start for start in starts))
-
-
-def _has_second_statement(text: str) -> bool:
-    """Whether a line that is whole has another below it, no deeper: it could not end, so it had to do otherwise.
-
-    What is no word at the beginning of the first (a comment, `@a`, `#[b]`), or goes on with it on the second, is left.
-    """
-    lines = [line for line in text.split("\n") if line.strip()]
-    if len(lines) < 2 or not lines[0].strip()[0].isalnum() or lines[1].strip()[0] in _GOES_ON:
-        return False
-    is_whole = is_balanced(lines[0]) and (lines[0].rstrip()[-1].isalnum() or lines[0].rstrip()[-1] in _ENDS)
-    return is_whole and indent_columns(lines[1]) <= indent_columns(lines[0])
 
 
 def _of_first_line(steps: Sequence[Step]) -> Sequence[Step]:

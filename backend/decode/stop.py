@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from fimble.backend.decode.paragraphs import MIN_LONG_LINE_CHARS, Paragraphs, before_same_lines
+from fimble.backend.decode.paragraphs import Paragraphs, before_same_lines
 from fimble.backend.decode.places import n_chars_before_rest
 from fimble.core.flow import LineMode, StopReason, StopRules
 from fimble.syntax.closers import is_only_closers
@@ -107,19 +107,9 @@ class StopWatch:
             if rules.line_mode is LineMode.SINGLE:
                 return self._cut_to(left)
             self._unconfirmed, self._unconfirmed_columns = left, indent_columns(line)
-        elif self._begins_below():
-            return self._cut_to(0)
         elif self._stands_below():
             return self._cut_to(self._line_start - 1)
         return None
-
-    def _begins_below(self) -> bool:
-        """Whether the first of several lines, on a blank one, is the next line below: no true answer begins so."""
-        rules, line = self._rules, self._line
-        if self._n_lines_done or rules.neighbours is None or rules.line_mode is LineMode.SINGLE:
-            return False
-        is_same = line.strip() == rules.stop_line.strip() and len(line.strip()) >= MIN_LONG_LINE_CHARS
-        return is_same and rules.indent + indent_columns(line) == indent_columns(rules.stop_line)
 
     def _stands_below(self) -> bool:
         """Whether the line is the suffix's next one, and the middle may end before it."""

@@ -14,7 +14,7 @@ from pathspec import GitIgnoreSpec
 _log = logging.getLogger(__name__)
 
 GIT_FILES: Final = (".git/info/exclude", ".gitignore")
-_EVERYTHING: Final = GitIgnoreSpec.from_lines(["*"])
+_LEFT_OUT: Final[Sequence[tuple[GitIgnoreSpec, str]]] = [(GitIgnoreSpec.from_lines(["*"]), "")]
 _MAX_BYTES: Final = 1_000_000
 # Every key asks, about every open file too, and the files may lie on a slow disk.
 _LOOK_AGAIN_S: Final = 1.0
@@ -42,7 +42,7 @@ class Patterns:
 
         As git decides: the last pattern that matches wins, those of inner folders after those of outer ones.
         """
-        return bool(_last_decision(self._seen_from_each_folder(path)))
+        return self._of("") is _LEFT_OUT or bool(_last_decision(self._seen_from_each_folder(path)))
 
     def _seen_from_each_folder(self, path: str) -> Iterator[tuple[GitIgnoreSpec, str]]:
         for depth in range(path.rstrip("/").count("/") + 1):
@@ -51,10 +51,14 @@ class Patterns:
                 yield spec, way + rest
 
     def _of(self, folder: str) -> Sequence[tuple[GitIgnoreSpec, str]]:
-        """A folder's patterns; the workspace's begin with those from above, with the way from there."""
+        """A folder's patterns; the workspace's begin with those from above, with the way from there.
+
+        `_LEFT_OUT` where the workspace itself is ignored: nothing in it says otherwise then.
+        """
         if folder not in self._in_folder:
             above = [] if folder else self._above()
-            self._in_folder[folder] = [*above, *((spec, "") for _, spec in self._read(self._root / folder))]
+            here = [(spec, "") for _, spec in self._read(self._root / folder)]
+            self._in_folder[folder] = above if above is _LEFT_OUT else [*above, *here]
         return self._in_folder[folder]
 
     def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
@@ -64,7 +68,7 @@ class Patterns:
         above = [(folder, *read) for folder in _folders_above(self._root) for read in self._read(folder)]
         own = [(folder, spec) for folder, name, spec in above if name not in GIT_FILES]
         if self._leaves_out_root(own):
-            return [(_EVERYTHING, "")]
+            return _LEFT_OUT
         of_git = [(folder, spec) for folder, name, spec in above if name in GIT_FILES]
         specs = own if self._leaves_out_root(of_git) else [(folder, spec) for folder, _, spec in above]
         return [(spec, _way(folder, self._root)) for folder, spec in specs]

@@ -72,6 +72,8 @@ def test_rules_above_the_workspace_count_in_a_repository(root: Path, *, is_repos
     assert not Exclusions(root / "lib").excludes(root / "lib" / "report.sql")
     (root / ".fimbleignore").write_text("lib/\n", "utf-8")  # who keeps a folder out does so wherever it is opened
     assert Exclusions(root / "lib").excludes(root / "lib" / "b.py") is is_repository
+    (root / "lib" / ".fimbleignore").write_text("!*.py\n", "utf-8")  # and nothing within it says otherwise
+    assert Exclusions(root / "lib").excludes(root / "lib" / "b.py") is is_repository
 
 
 def test_changes_are_seen_a_second_later(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,7 @@ def _split(text: str) -> tuple[str, str]:
         ("javascript", "if (a) b();\nelse $0\n", "let c = 1;", "no"),
         ("javascript", "$0", "for (const a of b) { const c = a; }", "clean"),
         ("csharp", "class A { void F() {\n    $0\n    int b = 1;\n} }\n", "foreach (var c in d)", "no"),
+        ("php", "<?php\nfor (;;):\n  $0\nendfor;\n", "class A {}", "clean"),
         # Nothing that a `break` could leave: of what is written, and of the block that it opens.
         ("javascript", "function f() {\n  if (a) {\n    $0\n  }\n}\n", "break;", "no"),
         ("javascript", "function f() {\n$0\n    if (a) {\n      break;\n    }\n  }\n}\n", "  if (b) {", "no"),
@@ -117,7 +118,11 @@ def _split(text: str) -> tuple[str, str]:
         ("python", "def f():\n    if a:\n        $0\n", "continue", "no"),
         ("python", "while a:\n    if a:\n        $0\n", "continue", "clean"),
         ("go", "func f() {\n\t$0\n}\n", "select {\n\tcase <-a:\n\t\tbreak\n\t}", "clean"),
-        ("rust", "fn f() { $0 }\n", "let a = 'b: loop { break 'b 1 };", "clean"),
+        ("rust", "fn f() { $0 }\n", "let a = 'b: { if c { break 'b 2; } 1 };", "clean"),
+        ("go", "func f() {\n\tfor {\n\t\t$0\n\t}\n}\n", "go func() { break }()", "no"),
+        # One that was there before, in no block that is written here.
+        ("python", "def f():\n    $0\n    y = 2\n    if a:\n        break\n", "x = 1", "clean"),
+        ("javascript", "$0\nfunction f() { if (a) { break; } }\n", "import a from 'a';", "clean"),
         ("csharp", "class A { void F() { $0 } }\n", "foreach (var a in b) { break; }", "clean"),
         ("c", "void f(void) {\n  $0\n}\n", "FOREACH(a, b) { break; }", "clean"),
         # The lines below are the block of a call that is given one.

@@ -289,14 +289,45 @@ def test_several_lines_that_have_opened_the_bracket_go_on() -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "expected"),
+    ("language", "source", "written", "expected"),
     [
-        ("class A {\n  void f() {\n    $0\n      b++;\n  }\n}\n", "if (a)"),
-        ("class A {\n  void f() {\n    $0\n    b++;\n  }\n}\n", "if (a) {\n      b++;\n    }"),
+        ("java", "class A {\n  void f() {\n    $0\n      b++;\n  }\n}\n", "if (a) {\n      b++;\n    }\n", "if (a)"),
+        ("c", "void f() {\n  if (b)\n    g();\n$0\n    h();\n}\n", "  else {\n    g();\n  }\n", "  else"),
+        # Nothing, one statement too many, or what goes on with the line is no body of it; nor is a block a call's.
+        ("java", "class A {\n  void f() {\n    $0\n    b++;\n  }\n}\n", "if (a) {\n      b++;\n    }\n", None),
+        ("c", "void f() {\n  $0\n    g();\n    h();\n}\n", "while (a) {\n    b();\n  }\n", None),
+        ("kotlin", "fun f() {\n    $0\n        .first()\n}\n", "val x = a.map {\n        it.b\n    }\n", None),
+        ("kotlin", "fun f() {\n    $0\n        .first()\n}\n", "if (a) {\n        it.b\n    }\n", None),
     ],
 )
-def test_the_brace_of_a_body_that_stands_below_without_one_goes(source: str, expected: str) -> None:
-    assert write(source, "if (a) {\n      b++;\n    }\n", SINGLE, 3, "java")[0] == expected
+def test_the_brace_of_a_body_that_stands_below_without_one_goes(
+    language: str, source: str, written: str, expected: str | None
+) -> None:
+    assert write(source, written, SINGLE, 3, language)[0] == (written.rstrip("\n") if expected is None else expected)
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "written", "expected"),
+    [
+        (
+            "javascript",
+            "function f(context) {\n$0\n  const source = context.source;\n  let group = null;\n}\n",
+            "  const source = context.source;\n  let group = null;\n\n  function g() {\n",
+            "",
+        ),
+        # Siblings begin alike.
+        (
+            "python",
+            "$0\n\n\n@pytest.mark.parametrize('a', [1])\ndef test_b(a):\n    pass\n",
+            "@pytest.mark.parametrize('a', [1])\ndef test_c(a):\n    assert a\n",
+            "@pytest.mark.parametrize('a', [1])\ndef test_c(a):\n    assert a",
+        ),
+    ],
+)
+def test_several_lines_that_begin_with_the_next_two_say_nothing(
+    language: str, source: str, written: str, expected: str
+) -> None:
+    assert write(source, written, MULTI, 3, language)[0] == expected
 
 
 def test_cut_off_far_outside_of_its_block_the_lines_before_that_stay() -> None:

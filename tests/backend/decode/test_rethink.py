@@ -78,7 +78,9 @@ def test_a_whole_line_with_another_below_it_branches_in_the_first() -> None:
         ("javascript", "function f(a) {\n  h();\n$0\n    if (a) {\n      break;\n    }\n  }\n}\n", ("for", "while")),
         ("python", "def f():\n    g()\n$0\n        h()\n", ("if", "for", "while", "else", "elif", "try", "with")),
         ("shellscript", "f() {\n  h\n$0\n    g\n  fi\n}\n", ("if", "for", "while")),
-        # A call is given the block: nothing that a word could open.
+        ("python", "def f():\n$0\n    except E:\n        h()\n", ("try",)),
+        # A member of a class, and a call is given the block: nothing that a word could open.
+        ("java", "class A {\n$0\n        return 1;\n    }\n}\n", ()),
         ("javascript", "function f() {\n  h();\n$0\n    g();\n  });\n}\n", ()),
     ],
 )
@@ -89,6 +91,17 @@ def test_where_nothing_is_left_and_a_block_stands_below_a_word_that_opens_one_be
     expected = Anew(0, tuple(f"    {start}" for start in starts)) if starts else Anew(1)
     assert rethought.instead_of("", steps("    return", " 1", second=1)) == expected
     assert rethought.instead_of("", steps("    return", " 1", second=1)) == Anew(1), "the same words were tried again"
+
+
+@pytest.mark.parametrize(
+    ("language", "source", "left"),
+    [
+        ("ruby", "x = 1\n$0\ny\n", "case kind\nwhen :a then 1\nend"),
+        ("shellscript", "$0\ny\n", "for a in b c\ndo\n  echo $a\ndone"),
+    ],
+)
+def test_words_of_blocks_are_no_second_statement(language: str, source: str, left: str) -> None:
+    assert rethinking(source, language).instead_of(left, WRITTEN) is None
 
 
 def test_a_comment_where_a_closing_line_mends_the_file_gives_way_to_that() -> None:

@@ -63,31 +63,6 @@ SINGLE = StopRules(64, LineMode.SINGLE)
             "x = 1",
             StopReason.SUFFIX_REACHED,
         ),
-        # What begins with it says nothing new; a short line may be chance, and deeper in it is another one.
-        (
-            StopRules(64, LineMode.MULTI, stop_line="    a = the_source(b)", neighbours=(), indent=4),
-            "a = the_source(b)\n    b = 2\n",
-            "",
-            StopReason.SUFFIX_REACHED,
-        ),
-        (
-            StopRules(64, LineMode.MULTI, stop_line="\ta = the_source(b)", neighbours=()),
-            "\ta = the_source(b)\n\tb = 2\n",
-            "",
-            StopReason.SUFFIX_REACHED,
-        ),
-        (
-            StopRules(64, LineMode.MULTI, stop_line="    a = the_source(b)", neighbours=(), indent=8),
-            "a = the_source(b)\n        b = 2\n",
-            "a = the_source(b)\n        b = 2\n",
-            None,
-        ),
-        (
-            StopRules(64, LineMode.MULTI, stop_line="a = 1", neighbours=()),
-            "a = 1\nb = 2\n",
-            "a = 1\nb = 2\n",
-            None,
-        ),
         # The same line for the third time, indentation and all; the first may have its own left of the cursor.
         (StopRules(64, LineMode.MULTI), "check(a)\n  check(a)\n  check(a)\n  b()\n", "check(a)", StopReason.LOOP),
         (StopRules(64, LineMode.MULTI), "b()\ncheck(a)\ncheck(a)\ncheck(a)\n", "b()\ncheck(a)", StopReason.LOOP),
