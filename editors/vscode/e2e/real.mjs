@@ -95,7 +95,12 @@ export const checks = {
     await bench.openFile('statistics.py');
     await bench.goTo(14, 80);
     await bench.command('Notifications: Clear All Notifications');
-    await bench.press('Control+b', 'Enter');
+    await bench.untilEditorHasKeys();
+    await bench.press('Control+b');
+    await bench.page.locator('.part.sidebar').waitFor({ state: 'hidden' });
+    await bench.untilEditorHasKeys();
+    await bench.press('Enter');
+    await bench.page.getByText('Ln 15, Col 5').waitFor();
     await bench.until('a suggestion of several lines', async () => {
       const others = await bench.page.locator('.ghost-text:not(.ghost-text-decoration)').count();
       return others > 0 || undefined;

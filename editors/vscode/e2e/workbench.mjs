@@ -96,8 +96,13 @@ export class Workbench {
     await this.page.keyboard.press('Control+p');
     await this.page.keyboard.type(name);
     await this.#pick(name);
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     await this.page.locator(`.tab.active[data-resource-name="${name}"]`).waitFor();
+    await this.untilEditorHasKeys();
+  }
+
+  /** Waits until keys go to the open file, not to a quick input that is about to close. */
+  async untilEditorHasKeys() {
+    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
     await this.page.locator('.monaco-editor.focused, .monaco-editor .focused').first().waitFor();
   }
 
@@ -106,7 +111,7 @@ export class Workbench {
     await this.page.keyboard.press('Control+g');
     await this.page.keyboard.type(`${line}:${column}`);
     await this.page.keyboard.press('Enter');
-    await this.page.locator('.quick-input-widget').waitFor({ state: 'hidden' });
+    await this.untilEditorHasKeys();
   }
 
   /** Types as a person would, key by key. */
