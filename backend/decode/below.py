@@ -7,11 +7,13 @@ from collections.abc import Callable
 
 from fimble.backend.decode import places
 from fimble.backend.decode.guard import SyntaxGuard
-from fimble.backend.decode.paragraphs import MIN_LINE_CHARS, MIN_LONG_LINE_CHARS
+from fimble.backend.decode.paragraphs import MIN_LINE_CHARS
 
 _ELSE = re.compile(r"\}?\s*else\b")
 # Where the last lines repeat what stands below, so many more may go with them.
 _MAX_LINES_BACK = 6
+# One line alone is no chance where it is as long as this; a statement of a word or two may well come twice.
+_MIN_LONG_LINE_CHARS = 16
 # So many lines in a row that stand below anyway are no chance.
 _N_IN_A_ROW = 3
 # As many at the beginning are none either.
@@ -46,7 +48,7 @@ class LinesBelow:
 
     def _are_the_next(self, lines: list[str]) -> bool:
         written = tuple(line.rstrip() for line in (f"{self._guard.line_head}{lines[0]}", *lines[1:]) if line.strip())
-        is_telling = len(written) == _N_TELLING and max(map(len, written)) >= MIN_LONG_LINE_CHARS
+        is_telling = len(written) == _N_TELLING and max(map(len, written)) >= _MIN_LONG_LINE_CHARS
         return is_telling and written == self._guard.next_lines[:_N_TELLING]
 
     def before_repeated(self, text: str) -> int | None:
@@ -64,7 +66,7 @@ class LinesBelow:
     def _repeats(self, text: str) -> bool:
         below = self._guard.lines_below
         written = tuple(line.strip() for line in text.split("\n") if line.strip())
-        is_telling = len(written) > 1 and bool(_ELSE.match(written[-2]) or len(written[-1]) >= MIN_LONG_LINE_CHARS)
+        is_telling = len(written) > 1 and bool(_ELSE.match(written[-2]) or len(written[-1]) >= _MIN_LONG_LINE_CHARS)
         return any(
             written[-n_lines:] == below[:n_lines] and max(map(len, written[-n_lines:])) >= MIN_LINE_CHARS
             for n_lines in range(1 if is_telling else 2, min(len(written), len(below)) + 1)

@@ -11,8 +11,6 @@ _N_KEPT = 2
 _N_SAME_LINES = 3
 # A line shorter than this (a bracket, an `end`) stands in many places, and may well stand under itself.
 MIN_LINE_CHARS = 5
-# One line alone is no chance where it is as long as this; a statement of a word or two may well come twice.
-MIN_LONG_LINE_CHARS = 16
 
 
 class Paragraphs:
