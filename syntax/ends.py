@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from fimble.syntax.around import Hole
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.indent import IndentBefore, IndentState
 from fimble.syntax.languages import Language
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import Hole, StopJudge, StopVerdict
+from fimble.syntax.stop import StopJudge, StopVerdict
 
 # One judgement re-parses what the completion touches, but errors may make that the whole text.
 _MAX_WHOLE_BYTES = 400_000

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from fimble.syntax.around import Hole
+from fimble.syntax.error_keys import error_nodes
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import Language
 from fimble.syntax.parse import NO_LIMIT, parse
-from fimble.syntax.stop import Hole, StopJudge, StopVerdict, error_nodes
+from fimble.syntax.stop import StopJudge, StopVerdict
 
 
 def n_syntax_errors(text: str, language: Language) -> int | None:

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import tree_sitter
 
 from fimble.core.position import ByteOffset
+from fimble.syntax.around import Hole
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.judge import Judgement, LeftJudge, Standing
 from fimble.syntax.languages import Language
 from fimble.syntax.parse import SyntaxTree, edited, parse
 from fimble.syntax.parse_log import Reading
-from fimble.syntax.stop import Hole
 from fimble.syntax.unclosed import closers_at_end
 
 # Reading all of a text's log costs 1.4 us a byte; more than this is never read whole.

@@ -1,19 +1,22 @@
-"""What tree-sitter lets stand and the language does not.
+"""What tree-sitter lets stand and the language does not: one rule each, of which every language has some.
 
-Python's `a += b += c` and backquotes as quotes, imports below code, line ends before Go's closing brackets, modifiers
-in JavaScript's object literals, declarations that are all of an `if`'s or loop's body, a `break` that leaves nothing.
-
-A code fence (three backquotes) that a model ends its code with is then the beginning of a string.
+Python's `a += b += c` and backquotes as quotes (a model ends its code with a fence of three, which begins a string
+then), imports below code, line ends before Go's closing brackets, modifiers in JavaScript's object literals, reserved
+words as names (`keywords.py`), and statements (`statements.py`).
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable
+from typing import Final
 
 import tree_sitter
 
+from fimble.syntax.keywords import misplaced_keyword
+from fimble.syntax.languages import BlockStyle, Language
 from fimble.syntax.parse import SyntaxTree
+from fimble.syntax.statements import breaks_out_of_nothing, declares_as_body
 
 # tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
 _MAX_ANCESTORS = 200
@@ -22,83 +25,25 @@ _BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
 _NO_BLANK = re.compile(rb"\S")
 _MODIFIER = re.compile(rb"\b(?:static|public|private|protected|readonly|override)\b")
 _MODIFIER_KIND = re.compile(rf"{_MODIFIER.pattern.decode()}|(?:accessibility|override)_modifier")
-_HEADER = re.compile(rb"\b(?:if|else|for|foreach|while|do)\b")
-# `if (a) int b = 1;` has no scope to declare it in (JLS 14.5, ECMA-262 Statement, C# embedded_statement).
-_DECLARATIONS = frozenset(
-    {"local_variable_declaration", "lexical_declaration", "local_declaration_statement", "class_declaration"}
-)
-_STATEMENT = re.compile(r".*_(?:statement|expression)|else_clause")
-_BREAK = re.compile(rb"\b(?:break|continue)\b")
-_BREAKS = re.compile(r"(?:break|continue)_(?:statement|expression)")
-# Kinds of what a `break` may leave, and of what it may not lead out of.
-_LEFT_BY_BREAK = re.compile(
-    r"(?:for|while|do|loop|enhanced_for|labeled)_|.*(?:foreach|switch|select|for_range|for_in)_.*"
-)
-_ENDS_BREAK = re.compile(r".*(?:function|func_|method|lambda|constructor|closure|accessor).*")
-# The first token of a statement is also that of so many of its parts at most.
-_MAX_PARTS = 12
-# So much of the lines below is looked at where they are the block of what is written.
-_BLOCK_BYTES = 4_000
-_BODIES = ("consequence", "alternative", "body")
 _ASSIGNMENTS = frozenset({"assignment", "augmented_assignment"})
 
 
-def has_chained_assignment(root: tree_sitter.Node, start: int, end: int) -> bool:
-    """Whether the statement that `start` or `end` lies in assigns in place within another assignment."""
-    return any(_is_in_chain(root.descendant_for_byte_range(at, at)) for at in {max(start - 1, 0), max(end - 1, 0), end})
+def breaks_a_rule(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether what stands between `start` and `end` breaks one of the language's rules that its grammar leaves out."""
+    return any(is_broken(language, tree, start, end) for is_broken in _RULES)
 
 
-def has_backquoted_string(tree: SyntaxTree, start: int, end: int) -> bool:
-    """Whether a string begins between `start` and `end` with a backquote."""
-    at = tree.text.find(b"`", start, end)
-    while at >= 0:
-        node = tree.root.descendant_for_byte_range(at, at + 1)
-        if node is not None and node.type == "string_start":
-            return True
-        at = tree.text.find(b"`", at + 1, end)
-    return False
+def _has_misplaced_keyword(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    # One byte more: a keyword that touches the end is finished, unless the suffix goes on with it.
+    return misplaced_keyword(language, tree.root, tree.text, start, min(end + 1, len(tree.text)))
 
 
-def modifies_object_member(tree: SyntaxTree, start: int, end: int) -> bool:
-    """Whether a modifier between `start` and `end`, such as `static`, is that of a method of an object, not of a class
-    (ECMA-262, ObjectLiteral).
-    """
-    return any(
-        _is_modifier_in_object(tree.root.descendant_for_byte_range(*found.span()))
-        for found in _MODIFIER.finditer(tree.text, start, end)
-    )
-
-
-def declares_as_body(tree: SyntaxTree, start: int, end: int) -> bool:
-    """Whether a declaration is the body of an `if` or a loop, of which either begins between `start` and `end`."""
-    first = _NO_BLANK.search(tree.text, start, end)
-    begun = _begun_at(tree.root, first.start()) if first else ()
-    if any(_is_body(node, node.parent) for node in begun if node.type in _DECLARATIONS):
-        return True
-    headers = (tree.root.descendant_for_byte_range(*found.span()) for found in _HEADER.finditer(tree.text, start, end))
-    return any(_has_declaration_as_body(header.parent) for header in headers if header is not None)
-
-
-def breaks_out_of_nothing(tree: SyntaxTree, start: int, end: int) -> bool:
-    """Whether a `break` or `continue` between `start` and `end`, or in the block that begins there, is in no loop.
-
-    One with a label or a value is taken to be right.
-    """
-    first = _NO_BLANK.search(tree.text, start, end)
-    begun = _begun_at(tree.root, first.start()) if first else ()
-    opened = max((node.end_byte for node in begun if _STATEMENT.fullmatch(node.type)), default=end)
-    last = min(max(opened, end), end + _BLOCK_BYTES)
-    return any(
-        _leaves_nothing(tree.root.descendant_for_byte_range(*found.span()))
-        for found in _BREAK.finditer(tree.text, start, last)
-    )
-
-
-def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], start: int, end: int) -> bool:
+def _puts_code_above_imports(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
     """Whether something that begins between `start` and `end` stands above what only a file's head may hold."""
-    cursor = root.walk()  # `first_child_for_byte` crashes behind the last child (tree-sitter 0.26.1)
+    head_kinds = language.head_kinds
+    cursor = tree.root.walk()  # `first_child_for_byte` crashes behind the last child (tree-sitter 0.26.1)
     has_code = False
-    is_at_child = cursor.goto_first_child_for_byte(start) is not None
+    is_at_child = bool(head_kinds) and cursor.goto_first_child_for_byte(start) is not None
     while is_at_child and (child := cursor.node) is not None:
         if not _means_nothing(child):
             if child.start_byte >= end:
@@ -108,15 +53,71 @@ def puts_code_above_imports(root: tree_sitter.Node, head_kinds: frozenset[str], 
     return False
 
 
-def lacks_comma_at_line_end(tree: SyntaxTree, kinds: frozenset[str], start: int, end: int) -> bool:
-    """Whether a bracket of these kinds closes on another line than what it holds ends on, with no comma between.
+def _lacks_comma_at_line_end(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether one of `comma_kinds` closes on another line than what it holds ends on, with no comma between.
 
     Brackets between `start` and `end` are looked at, and one that comes next. Go puts a `;` at such a line end
     (go.dev/ref/spec, Semicolons).
     """
+    if not language.comma_kinds:
+        return False
     comes_next = _NO_BLANK.search(tree.text, end)
     places = [at for at in range(start, end) if tree.text[at] in b")]}"] + ([comes_next.start()] if comes_next else [])
-    return any(_is_behind_line_end(tree.root.descendant_for_byte_range(at, at + 1), kinds) for at in places)
+    return any(
+        _is_behind_line_end(tree.root.descendant_for_byte_range(at, at + 1), language.comma_kinds) for at in places
+    )
+
+
+def _modifies_object_member(_language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether a modifier, such as `static`, is that of a method of an object, not of a class
+    (ECMA-262, ObjectLiteral).
+    """
+    return any(
+        _is_modifier_in_object(tree.root.descendant_for_byte_range(*found.span()))
+        for found in _MODIFIER.finditer(tree.text, start, end)
+    )
+
+
+def _declares_as_body(_language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    return declares_as_body(tree, start, end)
+
+
+def _breaks_out_of_nothing(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    # Elsewhere in a broken file the loop may be what is broken.
+    return language.breaks_leave_loops and tree.is_clean and breaks_out_of_nothing(tree, start, end)
+
+
+def _has_chained_assignment(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether the statement that `start` or `end` lies in assigns in place within another assignment."""
+    if language.block_style is not BlockStyle.INDENT:
+        return False
+    places = {max(start - 1, 0), max(end - 1, 0), end}
+    return any(_is_in_chain(tree.root.descendant_for_byte_range(at, at)) for at in places)
+
+
+def _has_backquoted_string(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
+    """Whether a string begins with a backquote."""
+    if language.block_style is not BlockStyle.INDENT:
+        return False
+    at = tree.text.find(b"`", start, end)
+    while at >= 0:
+        node = tree.root.descendant_for_byte_range(at, at + 1)
+        if node is not None and node.type == "string_start":
+            return True
+        at = tree.text.find(b"`", at + 1, end)
+    return False
+
+
+_RULES: Final[tuple[Callable[[Language, SyntaxTree, int, int], bool], ...]] = (
+    _has_misplaced_keyword,
+    _puts_code_above_imports,
+    _lacks_comma_at_line_end,
+    _modifies_object_member,
+    _declares_as_body,
+    _breaks_out_of_nothing,
+    _has_chained_assignment,
+    _has_backquoted_string,
+)
 
 
 def _is_behind_line_end(node: tree_sitter.Node | None, kinds: frozenset[str]) -> bool:
@@ -136,46 +137,6 @@ def _is_modifier_in_object(node: tree_sitter.Node | None) -> bool:
     if node is None or node.type != "method_definition":
         return False
     return node.parent is not None and node.parent.type == "object"
-
-
-def _begun_at(root: tree_sitter.Node, at: int) -> Iterator[tree_sitter.Node]:
-    """The nodes that begin at a byte, the smallest first; so many as a statement may begin with."""
-    node = root.descendant_for_byte_range(at, at + 1)
-    for _ in range(_MAX_PARTS):
-        if node is None or node.start_byte != at:
-            return
-        yield node
-        node = node.parent
-
-
-def _leaves_nothing(leaf: tree_sitter.Node | None) -> bool:
-    node = leaf.parent if leaf is not None else None
-    if node is None or not _BREAKS.fullmatch(node.type) or node.named_child_count:
-        return False
-    for _ in range(_MAX_ANCESTORS):
-        parent = node.parent
-        if parent is None or _ENDS_BREAK.fullmatch(parent.type):
-            # Further right at the top the text is a part of a file, and the loop may lie before it.
-            return parent is not None or node.start_point.column == 0
-        if parent.is_error or _LEFT_BY_BREAK.match(parent.type):
-            return False
-        node = parent
-    return False
-
-
-def _has_declaration_as_body(statement: tree_sitter.Node | None) -> bool:
-    if statement is None or not _STATEMENT.fullmatch(statement.type):
-        return False
-    return any(_is_body(child, statement) for child in statement.named_children)
-
-
-def _is_body(node: tree_sitter.Node, statement: tree_sitter.Node | None) -> bool:
-    if statement is None or node.type not in _DECLARATIONS or not _STATEMENT.fullmatch(statement.type):
-        return False
-    is_named_body = any(statement.child_by_field_name(field) == node for field in _BODIES)
-    # `for (...):` in PHP holds any statements.
-    has_colon = any(child.type == ":" for child in statement.children)
-    return (statement.type == "else_clause" or is_named_body) and not has_colon
 
 
 def _means_nothing(node: tree_sitter.Node) -> bool:

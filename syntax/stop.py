@@ -1,34 +1,20 @@
-"""May a completion end here? The text around the hole must not show an error that it did not have before.
-
-Positions are compared from whichever end of the file the hole does not move, so an old error keeps its key.
-"""
+"""May a completion end here? The text around the hole must not show an error that it did not have before."""
 
 from __future__ import annotations
 
-import math
 import re
-from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-import tree_sitter
-
 from fimble.core.position import ByteOffset
+from fimble.syntax.around import Hole, breaks_indentation
 from fimble.syntax.closers import is_balanced
+from fimble.syntax.error_keys import ErrorKey, error_keys
 from fimble.syntax.frame import shrink
 from fimble.syntax.grammar import Grammar
-from fimble.syntax.indent import IndentBefore, indent_before, read_lines
-from fimble.syntax.keywords import misplaced_keyword
+from fimble.syntax.indent import IndentBefore, indent_before
 from fimble.syntax.languages import BlockStyle, Language
-from fimble.syntax.lenient import (
-    breaks_out_of_nothing,
-    declares_as_body,
-    has_backquoted_string,
-    has_chained_assignment,
-    lacks_comma_at_line_end,
-    modifies_object_member,
-    puts_code_above_imports,
-)
+from fimble.syntax.lenient import breaks_a_rule
 from fimble.syntax.openers import (
     BRACKET_OPENERS,
     CLOSERS,
@@ -41,13 +27,7 @@ from fimble.syntax.openers import (
 from fimble.syntax.parse import MAX_WORK_UNITS, SyntaxTree, edited, parse
 from fimble.syntax.unclosed import closers_at_end
 
-# Longer lines are machine-made; taking one out of the file says nothing about the file without the cursor's line.
-_MAX_LINE_BYTES = 1_000
 _A_NAME = b"x"
-# In place of a node's symbol, where text that was not read has none.
-_UNREAD = -1
-# So much of the suffix surely holds its first line of code, behind blank lines and comments.
-_FOLLOWING_BYTES = 4_000
 # Where a statement begins at the very left, no older error matters in most languages.
 _TOP_LEVEL_LINE = re.compile(rb"\n\r?\n([A-Za-z_@][^\n]*)")
 
@@ -65,89 +45,6 @@ class StopVerdict(StrEnum):
     def allows_stop(self) -> bool:
         """Whether decoding may end here; WEAK is for the end of the budget only."""
         return self in (StopVerdict.CLEAN, StopVerdict.STRONG, StopVerdict.UNKNOWN)
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorKey:
-    """An ERROR or MISSING node, or what the parser left unread.
-
-    Places are offsets from the start, or from the end (negative, the end being -1).
-    None stands for a place inside the completion.
-    """
-
-    start: int | None
-    end: int | None
-    is_missing: bool
-    symbol: int
-
-
-@dataclass(frozen=True, slots=True)
-class Hole:
-    """The text around a cursor, and how much of it is the cursor's own line."""
-
-    prefix: bytes
-    suffix: bytes
-    line_head: int
-    line_tail: int
-
-    @classmethod
-    def of(cls, prefix: bytes, suffix: bytes) -> Hole:
-        """Find the cursor's line; a line too long to be written by hand counts as empty."""
-        line_head = len(prefix) - (prefix.rfind(b"\n") + 1)
-        line_end = suffix.find(b"\n")
-        line_tail = line_end if line_end >= 0 else len(suffix)
-        if line_head + line_tail > _MAX_LINE_BYTES:
-            return cls(prefix, suffix, 0, 0)
-        return cls(prefix, suffix, line_head, line_tail)
-
-    @property
-    def above(self) -> bytes:
-        """The text before the cursor's line."""
-        return self.prefix[: len(self.prefix) - self.line_head]
-
-    @property
-    def below(self) -> bytes:
-        """The text after the cursor's line, beginning with its line end."""
-        return self.suffix[self.line_tail :]
-
-    @property
-    def head(self) -> bytes:
-        """The cursor's line up to the cursor."""
-        return self.prefix[len(self.prefix) - self.line_head :]
-
-    @property
-    def tail(self) -> bytes:
-        """The cursor's line from the cursor on."""
-        return self.suffix[: self.line_tail]
-
-
-def error_keys(tree: SyntaxTree, hole_start: int, hole_end: int) -> frozenset[ErrorKey]:
-    """Keys of all errors of a text whose completion stands from `hole_start` to `hole_end`."""
-    n_bytes = len(tree.text)
-
-    def place(offset: int) -> int | None:
-        if offset <= hole_start:
-            return offset
-        return offset - n_bytes - 1 if offset >= hole_end else None
-
-    keys = frozenset(
-        ErrorKey(place(node.start_byte), place(node.end_byte), node.is_missing, node.grammar_id)
-        for node in error_nodes(tree.root)
-    )
-    return keys if tree.unread_from is None else keys | {ErrorKey(place(tree.unread_from), -1, False, _UNREAD)}
-
-
-def error_nodes(root: tree_sitter.Node) -> list[tree_sitter.Node]:
-    """Every ERROR and MISSING node; for a missing token without a node of its own, a line end say, what lacks it."""
-    found: list[tree_sitter.Node] = []
-    pending = [root] if root.has_error else []
-    while pending:
-        node = pending.pop()
-        below = [child for child in node.children if child.has_error]
-        if node.is_error or node.is_missing or not below:
-            found.append(node)
-        pending.extend(below)
-    return found
 
 
 class StopJudge:
@@ -382,55 +279,10 @@ class StopJudge:
     def _breaks_rules_beyond_grammar(self, whole: SyntaxTree, completion: bytes) -> bool:
         hole, start = self._hole, len(self._hole.prefix)
         end = start + len(completion)
-        # One byte more: a keyword that touches the completion's end is finished, unless the suffix goes on with it.
-        if misplaced_keyword(self._language, whole.root, whole.text, start, min(end + 1, len(whole.text))):
-            return True
-        head_kinds = self._language.head_kinds
-        if head_kinds and puts_code_above_imports(whole.root, head_kinds, start, end):
-            return True
-        comma_kinds = self._language.comma_kinds
-        if comma_kinds and lacks_comma_at_line_end(whole, comma_kinds, start, end):
-            return True
-        if modifies_object_member(whole, start, end) or declares_as_body(whole, start, end):
-            return True
-        # Elsewhere in a broken file the loop may be what is broken.
-        if self._language.breaks_leave_loops and whole.is_clean and breaks_out_of_nothing(whole, start, end):
+        if breaks_a_rule(self._language, whole, start, end):
             return True
         if self._language.block_style is not BlockStyle.INDENT:
             return False
-        if has_chained_assignment(whole.root, start, end) or has_backquoted_string(whole, start, end):
-            return True
         if self._indent is None:
             self._indent = indent_before(hole.above)
-        return _breaks_indentation(self._indent, hole, completion)
-
-
-def _breaks_indentation(indent: IndentBefore, hole: Hole, completion: bytes) -> bool:
-    """Whether a line that begins in the completion begins where Python forbids it, or one after it that depends on it.
-
-    Those after it depend on it until one stands at an indentation that was open before the cursor's line, and that the
-    completion did not close. What stands right of the cursor is no such line: where the completion ended a line, it
-    begins one at any column.
-    """
-    text = indent.unread + hole.head + completion + hole.suffix[:_FOLLOWING_BYTES]
-    report = read_lines(text + b"\n", indent.state)
-    start = len(indent.unread) + hole.line_head
-    end = start + len(completion)
-    following = [at for at in report.line_starts if at >= end]
-    if not following and report.state.after_header and len(hole.suffix) <= _FOLLOWING_BYTES:
-        return True  # the file ends where a block should begin
-    wrong = frozenset(report.wrong)
-    if any(start <= at < end for at in wrong):
-        return True
-    least = min((_offset_in_line(text, at) for at in report.line_starts if start <= at < end), default=math.inf)
-    still_open = frozenset(column for column in indent.state.columns if column <= least)
-    for at in following:
-        if at in wrong:
-            return True
-        if at >= end + hole.line_tail and _offset_in_line(text, at) in still_open:
-            return False
-    return False
-
-
-def _offset_in_line(text: bytes, at: int) -> int:
-    return at - (text.rfind(b"\n", 0, at) + 1)
+        return breaks_indentation(self._indent, hole, completion)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from fimble.core.errors import invariant_broken
+from fimble.syntax.around import Hole
 from fimble.syntax.grammar import Grammar, grammar_for
 from fimble.syntax.growth import Growth, grows_safely, growth_after, growth_of
 from fimble.syntax.indent import IndentBefore, IndentState, indent_before, read_lines
@@ -19,7 +20,6 @@ from fimble.syntax.languages import BlockStyle, Language, language_for
 from fimble.syntax.left import LeftContext, LeftMemory, left_context
 from fimble.syntax.parse import SyntaxTree, TreeCache
 from fimble.syntax.parse_log import log_is_understood
-from fimble.syntax.stop import Hole
 
 _MAX_WHOLE_BYTES = 4_000_000
 

@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from functools import cached_property
 
 from fimble.core.flow import Constraint
+from fimble.syntax.around import Hole
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import Hole, StopJudge, StopVerdict
+from fimble.syntax.stop import StopJudge, StopVerdict
 
 # Holds more lines than a completion repeats of what follows it.
 _BELOW_BYTES = 4_000

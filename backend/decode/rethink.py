@@ -13,8 +13,9 @@ whole file right, that is the answer.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from fimble.backend.decode.guard import SyntaxGuard
 from fimble.core.flow import Constraint, LineMode, StopRules
@@ -59,105 +60,146 @@ class Rethinking:
 
     def __init__(self, rules: StopRules, hole: Constraint | None, guard: SyntaxGuard | None) -> None:
         """`hole` is the text around the cursor, and `guard` judges it; None where they are not known."""
-        self._neighbours = rules.neighbours
-        self._line_head = hole.prefix.rpartition("\n")[2] if hole else ""
-        self._is_one_line = rules.line_mode is LineMode.SINGLE
+        self._stop_rules = rules
         self._hole = hole
         self._guard = guard
         self._n_times = 0
-        self._has_asked_for_name = self._has_tried_closer = self._has_tried_header = False
+        self._used_up: set[_Rule] = set()
 
     @property
     def something_is_wanted(self) -> bool:
         """Whether nothing would be no answer."""
-        return self._neighbours is not None
+        return self._stop_rules.neighbours is not None
 
     def instead_of(self, left: str, steps: Sequence[Step]) -> Anew | None:
         """What to do instead of ending with `left`, which is what stays of the text of `steps`."""
-        if self._neighbours is None or self._n_times == _MAX_TIMES or not steps:
+        if not self.something_is_wanted or self._n_times == _MAX_TIMES or not steps:
             return None
-        anew = self._without_placeholder(left, steps) or self._with_needed_name(left, steps)
-        if anew is None and (self._is_none(left) or (self._is_one_line and "\n" in left.strip())):
-            anew = self._with_closer()
-        if anew is None and not left.strip():
-            anew = self._with_header(steps)
-        if anew is None and (not left.strip() or left.strip() in self._neighbours or self._repeats_suffix(left)):
-            anew = _at_likeliest_branch(steps)
-        if anew is None and self._is_one_line and self._has_second_statement(left):
-            anew = _at_likeliest_branch(_of_first_line(steps))
-        if anew is not None:
-            self._n_times += 1
-        return anew
+        end = _End(left, steps, self._stop_rules, self._hole, self._guard)
+        for rule in _RULES:
+            if rule not in self._used_up and (anew := rule(end)) is not None:
+                self._n_times += 1
+                self._used_up |= {rule} & _ONLY_ONCE
+                return anew
+        return None
 
-    def _is_none(self, left: str) -> bool:
-        """Whether it is nothing, or one comment: a small model has nothing else to say where a closer is due."""
-        line = left.strip()
-        is_comment = self._hole is not None and "\n" not in line and is_comment_line(self._hole.language_id, line)
-        return not line or is_comment
 
-    def _repeats_suffix(self, left: str) -> bool:
-        """Whether several lines are those that stand below anyway or, where one was wanted, lead up to the next."""
-        below = self._hole.suffix.lstrip() if self._hole else ""
-        written = left.strip()
-        if "\n" not in written:
-            return False
-        last, following = written.rpartition("\n")[2].strip(), below.partition("\n")[0].strip()
-        is_led_up = self._is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
-        return is_led_up or f"{below}\n".startswith(f"{written}\n")
+@dataclass(frozen=True, slots=True)
+class _End:
+    """A completion that is about to end: `left` is what stays of the text of `steps`."""
 
-    def _has_second_statement(self, left: str) -> bool:
-        """Whether a line that is whole has another below it, no deeper: it could not end, so it had to do otherwise.
+    left: str
+    steps: Sequence[Step]
+    rules: StopRules
+    hole: Constraint | None
+    guard: SyntaxGuard | None
 
-        What is no word at the beginning of the first (a comment, `@a`, `#[b]`), or goes on with it on the second, is
-        left; and words of blocks, as `do`, are not told from statements.
-        """
-        language = language_for(self._hole.language_id) if self._hole else None
-        lines = [line for line in f"{self._line_head}{left}".split("\n") if line.strip()]
-        if language is None or language.block_style is BlockStyle.END or len(lines) < 2:
-            return False
-        first, second = lines[:2]
-        if not first.strip()[0].isalnum() or second.strip()[0] in _GOES_ON:
-            return False
-        is_whole = is_balanced(first) and (first.rstrip()[-1].isalnum() or first.rstrip()[-1] in _ENDS)
-        return is_whole and indent_columns(second) <= indent_columns(first)
+    @property
+    def is_nothing(self) -> bool:
+        return not self.left.strip()
 
-    def _without_placeholder(self, left: str, steps: Sequence[Step]) -> Anew | None:
-        is_one = self._hole is not None and begins_with_placeholder(self._hole.language_id, left)
-        return Anew(_first_with_text(steps)) if is_one else None
+    @property
+    def is_one_line(self) -> bool:
+        """Whether one line was asked for."""
+        return self.rules.line_mode is LineMode.SINGLE
 
-    def _with_closer(self) -> Anew | None:
-        if self._guard is None or self._hole is None or self._has_tried_closer:
-            return None
-        self._has_tried_closer = True
-        closer = self._guard.closing_line
-        if closer is None or not closer.startswith(self._line_head):
-            return None
-        return Anew(0, (closer.removeprefix(self._line_head),))
+    @property
+    def line_head(self) -> str:
+        """The cursor's line up to the cursor."""
+        return self.hole.prefix.rpartition("\n")[2] if self.hole else ""
 
-    def _with_header(self, steps: Sequence[Step]) -> Anew | None:
-        """Where the lines below are a block that nothing opens: one of the words that do."""
-        language = language_for(self._hole.language_id) if self._hole else None
-        if self._guard is None or language is None or self._has_tried_header:
-            return None
-        self._has_tried_header = True
-        opener = self._guard.block_opener
-        starts = () if opener is None else headers_like(opener, language)
-        return _beginning_with(starts, steps, _first_with_text(steps))
 
-    def _with_needed_name(self, left: str, steps: Sequence[Step]) -> Anew | None:
-        hole = self._hole
-        if hole is None or self._has_asked_for_name:
-            return None
-        self._has_asked_for_name = True
-        n_kept = _first_with_text(steps)
-        if n_kept == len(steps):
-            return None
-        written = "".join(step.text for step in steps)
-        indent = self._line_head + written[: len(written) - len(written.lstrip())].rpartition("\n")[2]
-        need = needed_definition(hole.language_id, hole.prefix, hole.suffix, indent)
-        if need is None or defines(hole.language_id, hole.prefix, left, hole.suffix, need.name):
-            return None
-        return _beginning_with(need.starts, steps, n_kept)
+_Rule = Callable[[_End], Anew | None]
+
+
+def _without_placeholder(end: _End) -> Anew | None:
+    is_one = end.hole is not None and begins_with_placeholder(end.hole.language_id, end.left)
+    return Anew(_first_with_text(end.steps)) if is_one else None
+
+
+def _with_needed_name(end: _End) -> Anew | None:
+    hole, n_kept = end.hole, _first_with_text(end.steps)
+    if hole is None or n_kept == len(end.steps):
+        return None
+    written = "".join(step.text for step in end.steps)
+    indent = end.line_head + written[: len(written) - len(written.lstrip())].rpartition("\n")[2]
+    need = needed_definition(hole.language_id, hole.prefix, hole.suffix, indent)
+    if need is None or defines(hole.language_id, hole.prefix, end.left, hole.suffix, need.name):
+        return None
+    return _beginning_with(need.starts, end.steps, n_kept)
+
+
+def _with_closer(end: _End) -> Anew | None:
+    """Where it is none but a comment, a small model has nothing else to say: a closing line may be due."""
+    line = end.left.strip()
+    is_comment = end.hole is not None and "\n" not in line and is_comment_line(end.hole.language_id, line)
+    goes_on = end.is_one_line and "\n" in line
+    if end.guard is None or not (end.is_nothing or is_comment or goes_on):
+        return None
+    closer = end.guard.closing_line
+    if closer is None or not closer.startswith(end.line_head):
+        return None
+    return Anew(0, (closer.removeprefix(end.line_head),))
+
+
+def _with_header(end: _End) -> Anew | None:
+    """Where the lines below are a block that nothing opens: one of the words that do."""
+    language = language_for(end.hole.language_id) if end.hole else None
+    if not end.is_nothing or end.guard is None or language is None:
+        return None
+    opener = end.guard.block_opener
+    starts = () if opener is None else headers_like(opener, language)
+    return _beginning_with(starts, end.steps, _first_with_text(end.steps))
+
+
+def _otherwise(end: _End) -> Anew | None:
+    is_neighbour = end.left.strip() in (end.rules.neighbours or ())
+    return _at_likeliest_branch(end.steps) if end.is_nothing or is_neighbour or _repeats_suffix(end) else None
+
+
+def _with_other_first_line(end: _End) -> Anew | None:
+    return _at_likeliest_branch(_of_first_line(end.steps)) if _has_second_statement(end) else None
+
+
+# The first that has something to say decides.
+_RULES: Final = (
+    _without_placeholder,
+    _with_needed_name,
+    _with_closer,
+    _with_header,
+    _otherwise,
+    _with_other_first_line,
+)
+# What they begin with is the same each time.
+_ONLY_ONCE: Final = frozenset[_Rule]({_with_needed_name, _with_closer, _with_header})
+
+
+def _repeats_suffix(end: _End) -> bool:
+    """Whether several lines are those that stand below anyway or, where one was wanted, lead up to the next."""
+    below = end.hole.suffix.lstrip() if end.hole else ""
+    written = end.left.strip()
+    if "\n" not in written:
+        return False
+    last, following = written.rpartition("\n")[2].strip(), below.partition("\n")[0].strip()
+    is_led_up = end.is_one_line and last == following and len(last) >= _MIN_LINE_CHARS
+    return is_led_up or f"{below}\n".startswith(f"{written}\n")
+
+
+def _has_second_statement(end: _End) -> bool:
+    """Whether one line was asked for and one that is whole has another below it, no deeper.
+
+    It could not end, so it had to do otherwise. What is no word at the beginning of the first (a comment, `@a`,
+    `#[b]`), or goes on with it on the second, is left; and words of blocks, as `do`, are not told from statements.
+    """
+    language = language_for(end.hole.language_id) if end.hole and end.is_one_line else None
+    lines = [line for line in f"{end.line_head}{end.left}".split("\n") if line.strip()]
+    if language is None or language.block_style is BlockStyle.END or len(lines) < 2:
+        return False
+    first, second = lines[:2]
+    if not first.strip()[0].isalnum() or second.strip()[0] in _GOES_ON:
+        return False
+    is_whole = is_balanced(first) and (first.rstrip()[-1].isalnum() or first.rstrip()[-1] in _ENDS)
+    return is_whole and indent_columns(second) <= indent_columns(first)
 
 
 def _beginning_with(starts: Sequence[str], steps: Sequence[Step], n_kept: int) -> Anew | None:

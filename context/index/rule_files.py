@@ -6,6 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -14,10 +15,19 @@ from pathspec import GitIgnoreSpec
 _log = logging.getLogger(__name__)
 
 GIT_FILES: Final = (".git/info/exclude", ".gitignore")
-_LEFT_OUT: Final[Sequence[tuple[GitIgnoreSpec, str]]] = [(GitIgnoreSpec.from_lines(["*"]), "")]
 _MAX_BYTES: Final = 1_000_000
 # Every key asks, about every open file too, and the files may lie on a slow disk.
 _LOOK_AGAIN_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Above:
+    """Patterns of the folders above a workspace, with the way from there; `leave_out_all` where nothing below could say
+    otherwise, as they ignore the workspace itself.
+    """
+
+    specs: tuple[tuple[GitIgnoreSpec, str], ...]
+    leave_out_all: bool
 
 
 class Patterns:
@@ -31,18 +41,20 @@ class Patterns:
         self._root = root
         self._names = tuple(names)
         self._in_folder: dict[str, Sequence[tuple[GitIgnoreSpec, str]]] = {}
+        self._above: _Above | None = None
         self._parsed: dict[Path, tuple[tuple[int, int], GitIgnoreSpec]] = {}
 
     def look_again(self) -> None:
         """See what has changed since; a file that has not is not parsed again."""
         self._in_folder.clear()
+        self._above = None
 
     def ignore(self, path: str) -> bool:
         """Whether a path is ignored, a folder's with a slash at its end; no folder on the way to it may be.
 
         As git decides: the last pattern that matches wins, those of inner folders after those of outer ones.
         """
-        return self._of("") is _LEFT_OUT or bool(_last_decision(self._seen_from_each_folder(path)))
+        return self._from_above().leave_out_all or bool(_last_decision(self._seen_from_each_folder(path)))
 
     def _seen_from_each_folder(self, path: str) -> Iterator[tuple[GitIgnoreSpec, str]]:
         for depth in range(path.rstrip("/").count("/") + 1):
@@ -51,27 +63,24 @@ class Patterns:
                 yield spec, way + rest
 
     def _of(self, folder: str) -> Sequence[tuple[GitIgnoreSpec, str]]:
-        """A folder's patterns; the workspace's begin with those from above, with the way from there.
-
-        `_LEFT_OUT` where the workspace itself is ignored: nothing in it says otherwise then.
-        """
+        """A folder's patterns; the workspace's begin with those from above, with the way from there."""
         if folder not in self._in_folder:
-            above = [] if folder else self._above()
-            here = [(spec, "") for _, spec in self._read(self._root / folder)]
-            self._in_folder[folder] = above if above is _LEFT_OUT else [*above, *here]
+            above = () if folder else self._from_above().specs
+            self._in_folder[folder] = [*above, *((spec, "") for _, spec in self._read(self._root / folder))]
         return self._in_folder[folder]
 
-    def _above(self) -> Sequence[tuple[GitIgnoreSpec, str]]:
+    def _from_above(self) -> _Above:
         """Outermost first; those of git only where they do not ignore the workspace itself: who opens an ignored folder
         wants what is in it.
         """
-        above = [(folder, *read) for folder in _folders_above(self._root) for read in self._read(folder)]
-        own = [(folder, spec) for folder, name, spec in above if name not in GIT_FILES]
-        if self._leaves_out_root(own):
-            return _LEFT_OUT
-        of_git = [(folder, spec) for folder, name, spec in above if name in GIT_FILES]
-        specs = own if self._leaves_out_root(of_git) else [(folder, spec) for folder, _, spec in above]
-        return [(spec, _way(folder, self._root)) for folder, spec in specs]
+        if self._above is None:
+            above = [(folder, *read) for folder in _folders_above(self._root) for read in self._read(folder)]
+            own = [(folder, spec) for folder, name, spec in above if name not in GIT_FILES]
+            of_git = [(folder, spec) for folder, name, spec in above if name in GIT_FILES]
+            specs = own if self._leaves_out_root(of_git) else [(folder, spec) for folder, _, spec in above]
+            on_the_way = tuple((spec, _way(folder, self._root)) for folder, spec in specs)
+            self._above = _Above(on_the_way, leave_out_all=self._leaves_out_root(own))
+        return self._above
 
     def _leaves_out_root(self, specs: Sequence[tuple[Path, GitIgnoreSpec]]) -> bool:
         """Whether patterns of folders above the workspace ignore it, or a folder on the way to it."""

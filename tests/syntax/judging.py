@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from tests.syntax.conftest import language_and_grammar
 
+from fimble.syntax.around import Hole
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import Hole
 from fimble.syntax.viable import Viability, viability_for
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from fimble.syntax.around import Hole
 from fimble.syntax.errors import adds_syntax_error, completion_verdict, n_syntax_errors
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import Language, language_for
-from fimble.syntax.stop import Hole, StopJudge, StopVerdict
+from fimble.syntax.stop import StopJudge, StopVerdict
 
 
 def _language(name: str) -> Language:

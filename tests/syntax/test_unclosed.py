@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from fimble.syntax.around import Hole
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.errors import adds_syntax_error
 from fimble.syntax.grammar import grammar_for
 from fimble.syntax.languages import language_for
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import Hole, StopVerdict
+from fimble.syntax.stop import StopVerdict
 
 
 @pytest.mark.parametrize(

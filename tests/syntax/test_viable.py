@@ -13,11 +13,12 @@ from tests.syntax.judging import ends_of, viability_of
 
 from fimble.core.errors import InvariantBrokenError
 from fimble.syntax import viable
+from fimble.syntax.around import Hole
 from fimble.syntax.ends import EndJudge
 from fimble.syntax.grammar import Grammar
 from fimble.syntax.languages import Language, languages
 from fimble.syntax.parse import TreeCache
-from fimble.syntax.stop import Hole, StopVerdict
+from fimble.syntax.stop import StopVerdict
 from fimble.syntax.viable import LeftConstraint, Viability, viability_for
 
 _NAMES = [language.name for language in languages() if language.qualified]
