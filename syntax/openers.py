@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Final
 
+from fimble.syntax.grammar import grammar_for
 from fimble.syntax.indent import indent_columns
 from fimble.syntax.languages import BlockStyle, Language
 
@@ -22,11 +23,11 @@ OPENERS: Final[Mapping[BlockStyle, tuple[bytes, ...]]] = {
 }
 # What a line begins with that opens a block, as a person would write it; and a loop, where nothing else will do.
 _HEADERS: Final[Mapping[BlockStyle, tuple[str, ...]]] = {
-    BlockStyle.BRACES: ("if", "for", "while", "else", "try", "switch"),
+    BlockStyle.BRACES: ("if", "for", "foreach", "while", "else", "try", "switch"),
     BlockStyle.END: ("if", "for", "while"),
     BlockStyle.INDENT: ("if", "for", "while", "else", "elif", "try", "with"),
 }
-_LOOPS: Final = ("for", "while")
+_LOOPS: Final = ("for", "foreach", "while")
 # What may stand in the hole to open the brackets that lines below it close, and the brackets.
 BRACKET_OPENERS: Final[tuple[tuple[bytes, bytes], ...]] = (
     (b"x(", b"("),
@@ -68,13 +69,18 @@ def stands_above_a_block(above: bytes, head: bytes, below: bytes) -> bool:
 def headers_like(opener: str, language: Language) -> tuple[str, ...]:
     """Words that a line may begin with in place of `opener`, which opens a block in the hole and makes the file whole.
 
-    None where that is a call's block, or no statement's (`{`, in a class).
+    They are such as the language has. None where that is a call's block, or no statement's (`{`, in a class).
     """
-    if opener.encode() in language.callback_openers or opener == "{":
+    grammar = grammar_for(language)
+    if grammar is None or opener.encode() in language.callback_openers or opener == "{":
         return ()
     if opener.startswith(_LOOPS):
-        return _LOOPS
-    return ("try",) if opener.lstrip().startswith("try") else _HEADERS.get(language.block_style, ())
+        words = _LOOPS
+    elif opener.lstrip().startswith("try"):
+        words = ("try",)
+    else:
+        words = _HEADERS.get(language.block_style, ())
+    return tuple(word for word in words if word.encode() in grammar.word_literals)
 
 
 def openers_of_branch(head: bytes, tail: bytes, below: bytes) -> tuple[bytes, ...]:

@@ -13,6 +13,7 @@ whole file right, that is the answer.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -33,6 +34,8 @@ _MIN_LINE_CHARS = 6
 # Signs that a statement may end with, and such as a line begins with that goes on with the one above.
 _ENDS = frozenset(";)]}'\"`")
 _GOES_ON = frozenset("{}()[].,;:?&|+-*=<>")
+
+_FIRST_WORD = re.compile(r"\s*(\w+)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,13 +146,15 @@ def _with_closer(end: _End) -> Anew | None:
 
 
 def _with_header(end: _End) -> Anew | None:
-    """Where the lines below are a block that nothing opens: one of the words that do."""
+    """Where the lines below are a block that nothing opens: one of the words that do, but not the one that failed."""
     language = language_for(end.hole.language_id) if end.hole else None
     if not end.is_nothing or end.guard is None or language is None:
         return None
     opener = end.guard.block_opener
     starts = () if opener is None else headers_like(opener, language)
-    return _beginning_with(starts, end.steps, _first_with_text(end.steps))
+    failed = _FIRST_WORD.match("".join(step.text for step in end.steps))
+    untried = [start for start in starts if failed is None or start != failed[1]]
+    return _beginning_with(untried, end.steps, _first_with_text(end.steps))
 
 
 def _otherwise(end: _End) -> Anew | None:

@@ -78,6 +78,7 @@ def test_a_whole_line_with_another_below_it_branches_in_the_first() -> None:
         ("javascript", "function f(a) {\n  h();\n$0\n    if (a) {\n      break;\n    }\n  }\n}\n", ("for", "while")),
         ("python", "def f():\n    g()\n$0\n        h()\n", ("if", "for", "while", "else", "elif", "try", "with")),
         ("shellscript", "f() {\n  h\n$0\n    g\n  fi\n}\n", ("if", "for", "while")),
+        ("go", "package a\n\nfunc f() {\n\th()\n$0\n\t\tg()\n\t}\n}\n", ("if", "for", "else", "switch")),
         ("python", "def f():\n$0\n    except E:\n        h()\n", ("try",)),
         # A member of a class, and a call is given the block: nothing that a word could open.
         ("java", "class A {\n$0\n        return 1;\n    }\n}\n", ()),
@@ -91,6 +92,13 @@ def test_where_nothing_is_left_and_a_block_stands_below_a_word_that_opens_one_be
     expected = Anew(0, tuple(f"    {start}" for start in starts)) if starts else Anew(1)
     assert rethought.instead_of("", steps("    return", " 1", second=1)) == expected
     assert rethought.instead_of("", steps("    return", " 1", second=1)) == Anew(1), "the same words were tried again"
+
+
+def test_the_word_that_has_failed_does_not_begin_once_more() -> None:
+    source = "class A {\n  int B(int[] c) {\n    int e = 0;\n$0\n      e += d;\n    }\n    return e;\n  }\n}\n"
+    others = ("if", "foreach", "while", "else", "try", "switch")
+    failed = steps("    ", "for", " (int d", " :", second=1)
+    assert rethinking(source, "csharp").instead_of("", failed) == Anew(1, others)
 
 
 @pytest.mark.parametrize(
