@@ -1,4 +1,4 @@
-"""Every option once: type, default, unit and doc. Docs, `--help`, package.json and LSP settings derive from here.
+"""Every option once: type, default, unit, doc. Docs, `fimble config`, package.json and LSP settings derive from here.
 
 Reading files and environment variables is the callers' work (engine.settings); this module only resolves layers.
 """
@@ -56,7 +56,9 @@ class PromptOptions:
     max_tokens: int = _option(1536, "Tokens a prompt may have.", minimum=64)
     prefix_lines: int = _option(96, "Lines above the cursor that the model sees.", minimum=1)
     suffix_lines: int = _option(32, "Lines below the cursor that the model sees.", minimum=0)
-    chunk_tokens: int = _option(512, "Tokens of the prompt that code from elsewhere may take.", minimum=0)
+    chunk_tokens: int = _option(
+        512, "Tokens of the prompt that code from elsewhere may take; at most half of max_tokens.", minimum=0
+    )
     cold_budget_ms: int = _option(
         350, "Milliseconds an automatic completion may read before it writes; the rest is read in idle time.", minimum=1
     )
@@ -106,7 +108,7 @@ class CompletionOptions:
     check_syntax: bool = _option(
         True,
         "Whether a completion that would break the file's syntax is held back or mended; off, the model's text is taken"
-        " as it comes.",
+        " as it comes. Files of more than 400,000 characters are not judged.",
     )
     syntax_check_percent: int = _option(
         5,

@@ -1,1 +1,1 @@
-"""LSP to core and back; no logic."""
+"""LSP to core and back, and what one client's session remembers."""

@@ -1,4 +1,4 @@
-"""LSP's types to fimble's and back; no other module looks inside lsprotocol's types."""
+"""LSP's types to fimble's and back: behind it, nothing knows lsprotocol."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Events in; a file on this machine, acceptance and persistence out. Opens no connection, knows no editor or model."""
+"""Events in; a file on this machine, acceptance and persistence out. Connects nowhere (but `otlp`), knows no editor."""

@@ -13,9 +13,11 @@ from fimble.telemetry.export import COLUMNS, rows
 from fimble.telemetry.serialize import moment_text
 
 STORED: Final = """\
-For each completion that an editor asked for: when; the language and the kind of syntax at the cursor; which model and
-settings answered, or why none did; how long it took; lengths in characters, lines and tokens; the model's confidence;
-whether it was shown, accepted, undone; and of accepted text how much was left after 30 s, 2, 5 and 10 minutes.
+For each completion that an editor asked for: when; the editor's name; the language and the kind of syntax at the
+cursor; which model, adapter and settings answered, or why none did; whether it was asked for by hand; which kinds of
+sources gave context; how long it took; lengths in characters, lines and tokens; the model's confidence; whether it was
+shown, for how long and how that ended, accepted, undone; and of accepted text how much was left after 30 s, 2, 5 and
+10 minutes.
 For each run of a language server: when it ran, its version, its arm in an experiment.
 No code, no file names, no project names, no user names. Nothing is sent anywhere."""
 

@@ -1,6 +1,7 @@
 """Fetching a model of the catalog: the sources in order, until one gives the right bytes.
 
-Nothing is in the store before its size, checksum and header hold. `fimble models pull` and doctor are the callers.
+Nothing is in the store before its size, checksum and header hold. `fimble models pull` and the language server
+are the callers.
 """
 
 from __future__ import annotations

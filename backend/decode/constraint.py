@@ -16,7 +16,7 @@ from fimble.syntax.left import LeftMemory
 from fimble.syntax.parse import TreeCache
 from fimble.syntax.viable import Viability, viability_for
 
-# Larger files get the stop rule only: their first parse alone would use up the budget.
+# A user's grammar may meet more bytes than characters: the first parse of larger files would use up the budget.
 _MAX_TEXT_BYTES = 400_000
 # Where much is allowed, trying the likeliest is quicker than looking up what is.
 _MAX_NEXT_BYTES = 64

@@ -33,7 +33,7 @@ _MAX_HEAD_BYTES = 1024
 _TOKEN = np.dtype("<i4")
 _MAX_AGE_S = 30 * 86_400.0
 _MAX_WRITING_S = 3600.0
-# Loading costs a two-hundredth of evaluating (docs/LOG.md): so many tokens pay for a whole place's file.
+# Loading costs less than a three-hundredth of evaluating (docs/LOG.md): so many tokens pay for a whole place's file.
 LEAST_GAIN_TOKENS = 64
 
 

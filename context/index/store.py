@@ -1,7 +1,7 @@
 """The persistent symbol index of one workspace: an SQLite file in the cache folder, readable by its owner only.
 
-Holds names, heads of definitions and the words of windows of lines; no file's text, and nothing that looks like a
-secret. May be deleted at any time.
+Holds paths, names and lines of definitions, their bases and the words of windows of lines; no file's text, and nothing
+that looks like a secret. May be deleted at any time.
 """
 
 from __future__ import annotations

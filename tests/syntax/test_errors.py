@@ -126,6 +126,10 @@ def _split(text: str) -> tuple[str, str]:
         ("javascript", "$0\nfunction f() { if (a) { break; } }\n", "import a from 'a';", "clean"),
         ("csharp", "class A { void F() { $0 } }\n", "foreach (var a in b) { break; }", "clean"),
         ("c", "void f(void) {\n  $0\n}\n", "FOREACH(a, b) { break; }", "clean"),
+        # Of a large file a part is judged, which may begin in a loop; and so many brackets are not climbed.
+        ("python", "        if a:\n            $0\n        b()\n", "break", "clean"),
+        ("javascript", f"function f() {'{' * 150}$0{'}' * 150}\n", "break;", "no"),
+        ("javascript", f"function f() {'{' * 300}$0{'}' * 300}\n", "break;", "clean"),
         # The lines below are the block of a call that is given one.
         ("javascript", "function f() {\n$0\n        g();\n    });\n}\n", "    for (;;) {", "no"),
         ("javascript", "function f() {\n$0\n        g();\n    });\n}\n", "    a.each((b) => {", "clean"),
