@@ -95,10 +95,10 @@ def _growth_of_token(token: LastToken | None, text: bytes, language: Language) -
         return Growth.ANY
     if token.symbol.endswith("comment") or token.symbol.startswith("line_comment"):
         marker = (language.line_comment or "\0").encode()
-        # Right behind a quote, and Ruby's `#{`, it reads as a comment only until the string is closed.
+        # Ruby's `#{`, and behind a quote or a sign (a shell's `[[ $a =#b`), it reads as one only until more comes.
         marked_at = max(text.rfind(marker, 0, token.start + len(marker)), 0)
-        is_in_string = text[:marked_at].endswith(_QUOTES) or text.startswith(b"#{", token.start)
-        if text[token.start :] == marker or is_in_string:
+        begins_a_word = not text[:marked_at] or text[marked_at - 1 : marked_at].isspace()
+        if text[token.start :] == marker or not begins_a_word or text.startswith(b"#{", token.start):
             return Growth.ANY
         line = text[text.rfind(b"\n", 0, token.start) + 1 :]
         is_line = text.startswith(marker, token.start) or (token.symbol != "comment" and marker in line)

@@ -1,4 +1,4 @@
-"""What tree-sitter lets stand and the language does not: one rule each, of which every language has some.
+"""What tree-sitter lets stand and the language does not: a table of rules, each for some languages.
 
 Python's `a += b += c` and backquotes as quotes (a model ends its code with a fence of three, which begins a string
 then), imports below code, line ends before Go's closing brackets, modifiers in JavaScript's object literals, reserved
@@ -41,9 +41,11 @@ def _has_misplaced_keyword(language: Language, tree: SyntaxTree, start: int, end
 def _puts_code_above_imports(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
     """Whether something that begins between `start` and `end` stands above what only a file's head may hold."""
     head_kinds = language.head_kinds
+    if not head_kinds:
+        return False
     cursor = tree.root.walk()  # `first_child_for_byte` crashes behind the last child (tree-sitter 0.26.1)
     has_code = False
-    is_at_child = bool(head_kinds) and cursor.goto_first_child_for_byte(start) is not None
+    is_at_child = cursor.goto_first_child_for_byte(start) is not None
     while is_at_child and (child := cursor.node) is not None:
         if not _means_nothing(child):
             if child.start_byte >= end:
@@ -54,7 +56,7 @@ def _puts_code_above_imports(language: Language, tree: SyntaxTree, start: int, e
 
 
 def _lacks_comma_at_line_end(language: Language, tree: SyntaxTree, start: int, end: int) -> bool:
-    """Whether one of `comma_kinds` closes on another line than what it holds ends on, with no comma between.
+    """Whether one of `Language.comma_kinds` closes on another line than what it holds ends on, with no comma between.
 
     Brackets between `start` and `end` are looked at, and one that comes next. Go puts a `;` at such a line end
     (go.dev/ref/spec, Semicolons).

@@ -67,7 +67,7 @@ class Rethinking:
         self._hole = hole
         self._guard = guard
         self._n_times = 0
-        self._used_up: set[_Rule] = set()
+        self._asked: set[_Rule] = set()
 
     @property
     def something_is_wanted(self) -> bool:
@@ -80,9 +80,12 @@ class Rethinking:
             return None
         end = _End(left, steps, self._stop_rules, self._hole, self._guard)
         for rule in _RULES:
-            if rule not in self._used_up and (anew := rule(end)) is not None:
+            if rule in self._asked or not rule.applies(end):
+                continue
+            if rule.is_asked_once:
+                self._asked.add(rule)
+            if (anew := rule.instead(end)) is not None:
                 self._n_times += 1
-                self._used_up |= {rule} & _ONLY_ONCE
                 return anew
         return None
 
@@ -102,6 +105,11 @@ class _End:
         return not self.left.strip()
 
     @property
+    def has_steps_with_text(self) -> bool:
+        """Whether something but blanks was written, though it may not stay."""
+        return _first_with_text(self.steps) < len(self.steps)
+
+    @property
     def is_one_line(self) -> bool:
         """Whether one line was asked for."""
         return self.rules.line_mode is LineMode.SINGLE
@@ -112,12 +120,31 @@ class _End:
         return self.hole.prefix.rpartition("\n")[2] if self.hole else ""
 
 
-_Rule = Callable[[_End], Anew | None]
+@dataclass(frozen=True, slots=True, eq=False)
+class _Rule:
+    """Where an answer is to be written anew, and how; None where it turns out not to be.
+
+    One that is asked once has no say in what was written anew, be it for a reason of its own or of another.
+    """
+
+    applies: Callable[[_End], bool]
+    instead: Callable[[_End], Anew | None]
+    is_asked_once: bool = False
 
 
-def _without_placeholder(end: _End) -> Anew | None:
-    is_one = end.hole is not None and begins_with_placeholder(end.hole.language_id, end.left)
-    return Anew(_first_with_text(end.steps)) if is_one else None
+def _begins_with_placeholder(end: _End) -> bool:
+    return end.hole is not None and begins_with_placeholder(end.hole.language_id, end.left)
+
+
+def _may_lack_closer(end: _End) -> bool:
+    """Whether it is nothing, one comment (a small model has nothing else to say then) or goes on below one line."""
+    line = end.left.strip()
+    is_comment = end.hole is not None and "\n" not in line and is_comment_line(end.hole.language_id, line)
+    return end.is_nothing or is_comment or (end.is_one_line and "\n" in line)
+
+
+def _says_nothing_new(end: _End) -> bool:
+    return end.is_nothing or end.left.strip() in (end.rules.neighbours or ()) or _repeats_suffix(end)
 
 
 def _with_needed_name(end: _End) -> Anew | None:
@@ -133,13 +160,7 @@ def _with_needed_name(end: _End) -> Anew | None:
 
 
 def _with_closer(end: _End) -> Anew | None:
-    """Where it is none but a comment, a small model has nothing else to say: a closing line may be due."""
-    line = end.left.strip()
-    is_comment = end.hole is not None and "\n" not in line and is_comment_line(end.hole.language_id, line)
-    goes_on = end.is_one_line and "\n" in line
-    if end.guard is None or not (end.is_nothing or is_comment or goes_on):
-        return None
-    closer = end.guard.closing_line
+    closer = end.guard.closing_line if end.guard else None
     if closer is None or not closer.startswith(end.line_head):
         return None
     return Anew(0, (closer.removeprefix(end.line_head),))
@@ -148,35 +169,13 @@ def _with_closer(end: _End) -> Anew | None:
 def _with_header(end: _End) -> Anew | None:
     """Where the lines below are a block that nothing opens: one of the words that do, but not the one that failed."""
     language = language_for(end.hole.language_id) if end.hole else None
-    if not end.is_nothing or end.guard is None or language is None:
+    if end.guard is None or language is None:
         return None
     opener = end.guard.block_opener
     starts = () if opener is None else headers_like(opener, language)
     failed = _FIRST_WORD.match("".join(step.text for step in end.steps))
     untried = [start for start in starts if failed is None or start != failed[1]]
     return _beginning_with(untried, end.steps, _first_with_text(end.steps))
-
-
-def _otherwise(end: _End) -> Anew | None:
-    is_neighbour = end.left.strip() in (end.rules.neighbours or ())
-    return _at_likeliest_branch(end.steps) if end.is_nothing or is_neighbour or _repeats_suffix(end) else None
-
-
-def _with_other_first_line(end: _End) -> Anew | None:
-    return _at_likeliest_branch(_of_first_line(end.steps)) if _has_second_statement(end) else None
-
-
-# The first that has something to say decides.
-_RULES: Final = (
-    _without_placeholder,
-    _with_needed_name,
-    _with_closer,
-    _with_header,
-    _otherwise,
-    _with_other_first_line,
-)
-# What they begin with is the same each time.
-_ONLY_ONCE: Final = frozenset[_Rule]({_with_needed_name, _with_closer, _with_header})
 
 
 def _repeats_suffix(end: _End) -> bool:
@@ -236,3 +235,14 @@ def _at_likeliest_branch(steps: Sequence[Step]) -> Anew | None:
             likeliest, at = so_far + step.second_logprob, place
         so_far += step.logprob
     return None if at is None else Anew(at)
+
+
+# The first that has something to say decides.
+_RULES: Final = (
+    _Rule(_begins_with_placeholder, lambda end: Anew(_first_with_text(end.steps))),
+    _Rule(lambda _: True, _with_needed_name, is_asked_once=True),
+    _Rule(_may_lack_closer, _with_closer, is_asked_once=True),
+    _Rule(lambda end: end.is_nothing and end.has_steps_with_text, _with_header, is_asked_once=True),
+    _Rule(_says_nothing_new, lambda end: _at_likeliest_branch(end.steps)),
+    _Rule(_has_second_statement, lambda end: _at_likeliest_branch(_of_first_line(end.steps))),
+)

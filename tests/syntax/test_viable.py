@@ -154,6 +154,13 @@ def test_reading_on_gives_the_verdict_of_reading_anew(
     assert viability.completion == b"".join(accepted)
 
 
+def test_what_reads_as_a_comment_only_until_more_comes_is_read_anew() -> None:
+    viability = viability_of("shellscript", "if [[ $a =$0b ]]; then\n  c\nfi\n")
+    viability.accept(b"#")
+    viability.accept(b"x")
+    assert not viability.viable(b" else ")
+
+
 def test_accept_and_pop() -> None:
     viability = viability_of("python", "x = foo($0)\n")
     viability.accept(b"a")

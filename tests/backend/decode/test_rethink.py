@@ -118,6 +118,22 @@ def test_a_comment_where_a_closing_line_mends_the_file_gives_way_to_that() -> No
     assert rethinking(f"{source}}}\n", "java").instead_of("  // Main method", WRITTEN) is None
 
 
+def test_a_closing_line_that_mends_the_file_stays_though_a_name_is_needed() -> None:
+    source = "class A {\n  int b(int x) {\n    if (x > 1) {\n      g();\n$0\n    return s;\n  }\n}\n"
+    rethought = rethinking(source, "java")
+    written = steps("      int", " s", " = 0;\n", "    }")
+    assert rethought.instead_of("      int s = 0;\n    }", written) == Anew(0, ("    }",))
+    assert rethought.instead_of("    }", steps("    }")) is None
+
+
+def test_a_word_that_opens_the_block_begins_where_only_blanks_were_written_first() -> None:
+    rethought = rethinking("def f():\n    g()\n$0\n        h()\n")
+    assert rethought.instead_of("", steps("    ", "\n", second=0)) == Anew(0)
+    anew = rethought.instead_of("", steps("    return", " 1"))
+    assert anew is not None
+    assert "    for" in anew.starts
+
+
 def test_a_comment_in_place_of_code_is_written_anew_from_where_it_begins() -> None:
     left = "    # Your code here\n    pass"
     written = steps("    ", "#", " Your code here", "\n    pass", second=3)
