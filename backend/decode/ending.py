@@ -161,10 +161,16 @@ class Ending:
         return others.before_rest_of_line(reason) if rest else others.nearest(reason)
 
     def _before_repeated(self, end: End) -> End:
-        if self._below is None or end.closers:
+        kept = self._text[: end.n_chars]
+        if end.closers:
             return end
-        length = self._below.before_repeated(self._text[: end.n_chars])
-        return end if length is None else End(length, StopReason.SUFFIX_REACHED)
+        if self._below is not None:
+            length = self._below.before_repeated(kept)
+            return end if length is None else End(length, StopReason.SUFFIX_REACHED)
+        # `if a: return b` before the rest `return b`
+        n_before = places.n_chars_before_rest(kept, self._rules.rest_of_line.strip())
+        before = kept[: n_before or 0].rstrip()
+        return End(len(before), StopReason.SUFFIX_REACHED) if before and self._may_end(before) else end
 
     def _end_at(self, end: End) -> StopReason:
         self._end = self._other_ends(self._guard).apart_from_closer(end) if self._guard else end

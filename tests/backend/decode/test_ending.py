@@ -221,6 +221,19 @@ def test_it_ends_where_it_goes_on_as_the_rest_of_the_line_begins(
     assert write(source, written, mode, n_chars) == (expected, StopReason.SUFFIX_REACHED)
 
 
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("    for x in s:\n        if x: return False\n", "    for x in s:\n        if x:"),
+        ("    for x in s:\n        if x: return True\n", "    for x in s:\n        if x: return True\n"),
+    ],
+)
+def test_what_ends_with_the_rest_of_the_line_leaves_that_to_it(written: str, expected: str) -> None:
+    source, rest = "def f(s):\n$0        return False\n    return True\n", "        return False"
+    over = StopReason.END_OF_MIDDLE
+    assert write(source, written, MULTI, 4, rest_of_line=rest, over=over)[0] == expected
+
+
 def test_cut_off_before_it_led_into_code_that_it_breaks_nothing_stays() -> None:
     source = "def f(s):\n    vowels = 'ae'\n$0 for c in s)\n    return n\n"
     written = "    n = 0\n    for c in s:\n        n += c in vowels\n    assert g('abc') == 2"

@@ -10,9 +10,20 @@ from fimble.syntax.parse import TreeCache
 SINGLE, MULTI = LineMode.SINGLE, LineMode.MULTI
 
 
-def write(source: str, written: str, mode: LineMode, n_chars: int, language: str = "python") -> tuple[str, StopReason]:
+def write(
+    source: str,
+    written: str,
+    mode: LineMode,
+    n_chars: int,
+    language: str = "python",
+    rest_of_line: str = "",
+    over: StopReason = StopReason.MAX_TOKENS,
+) -> tuple[str, StopReason]:
+    """`rest_of_line` is what the stop rules know of what is right of the cursor; `over` why nothing more is written."""
     prefix, suffix = source.split("$0")
-    ending = Ending(StopRules(64, mode), guard_for(Constraint(language, prefix, suffix), TreeCache()))
+    ending = Ending(
+        StopRules(64, mode, rest_of_line=rest_of_line), guard_for(Constraint(language, prefix, suffix), TreeCache())
+    )
     text, reason = "", None
     for start in range(0, len(written), n_chars):
         verdict = ending.push(written[start : start + n_chars])
@@ -21,5 +32,5 @@ def write(source: str, written: str, mode: LineMode, n_chars: int, language: str
         if reason:
             break
     if reason is None:
-        reason = ending.close(StopReason.MAX_TOKENS)
+        reason = ending.close(over)
     return text[: len(text) - ending.n_retract_chars] + ending.closers, reason
