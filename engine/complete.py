@@ -24,21 +24,28 @@ from fimble.core.flow import (
     Rejection,
     RejectReason,
     RequestId,
-    StopReason,
     Timings,
     Trigger,
 )
 from fimble.core.ports import Clock, ContextSource, EventSink, ModelBackend
-from fimble.core.position import ByteOffset, ByteRange, TextIndex
+from fimble.core.position import ByteOffset
 from fimble.engine import gate
+from fimble.engine.answer import (
+    answer,
+    once_accepted,
+    popup_text,
+    shaped_for,
+    unless_doubtful,
+    with_popup_item,
+    with_reason,
+)
 from fimble.engine.events import NodeKinds, Notes, Reporter
 from fimble.engine.explain import Explanation, explain
 from fimble.engine.flight import write
 from fimble.engine.grammars import UserGrammars
 from fimble.engine.prompting import Prompting
 from fimble.engine.reuse import Answer, Edits
-from fimble.engine.shape import Shaped, shape
-from fimble.engine.stopping import is_judged
+from fimble.engine.shape import Shaped
 from fimble.engine.traffic import Route, Traffic
 
 _log = logging.getLogger(__name__)
@@ -216,7 +223,7 @@ class Engine:
             return self._reject(request, started_ms, refused.reason, refused.detail)
         self.edited(request.document)  # here alone: what is written ahead of the user is no edit of theirs
         info = await self._backend.describe()
-        around = await gather(_with_popup_item(request))
+        around = await gather(with_popup_item(request))
         route = self._route(request, around, info)
         known, context = self._known(request, route), around
         if known is None:
@@ -246,44 +253,27 @@ class Engine:
             writing_ms=stats.total_ms - stats.queue_ms - stats.prompt_ms,
             constraint_ms=stats.constraint_ms,
         )
-        shaped = self._shape(request, context, written.text, stats.stop_reason)
-        if shaped is RejectReason.EMPTY:
-            shaped = _TAKEN_BACK.get(stats.stop_reason, shaped)
+        options = self._config.completion
+        shaped = shaped_for(request, context, written.text, stats.stop_reason, options)
         confidence = written.confidence.value
-        shaped = self._unless_doubtful(request, shaped, confidence)
-        self._use_idle_time(
-            chosen.fuller, None if isinstance(shaped, RejectReason) else _accepted(request, shaped, context)
-        )
-        if isinstance(shaped, RejectReason):
-            return Rejection(
-                request.request_id,
-                shaped,
-                _WHY[shaped],
-                timings,
-                info.model_id,
-                stats.n_prompt_tokens,
-                stats.n_reused_tokens,
-                stats.n_generated_tokens,
-                n_refused_pieces=stats.n_rejected,
-            )
-        popup_text = request.popup_item.text if request.popup_item else ""
-        return Completion(
-            request_id=request.request_id,
-            text=popup_text + shaped.text,
-            replace=_replaced(request, shaped, context),
+        shaped = unless_doubtful(request, with_reason(shaped, stats.stop_reason), confidence, options)
+        self._use_idle_time(chosen.fuller, once_accepted(request, context, shaped))
+        outcome = answer(
+            request,
+            context,
+            shaped,
             model_id=info.model_id,
             timings=timings,
-            n_prompt_tokens=stats.n_prompt_tokens,
-            n_reused_tokens=stats.n_reused_tokens,
-            n_generated_tokens=stats.n_generated_tokens,
             stop_reason=stats.stop_reason,
             confidence=confidence,
-            alternatives=await self._alternatives(request, context, prompt, shaped, popup_text),
-            n_refused_pieces=stats.n_rejected,
+            stats=stats,
         )
+        if isinstance(outcome, Rejection) or isinstance(shaped, RejectReason):
+            return outcome
+        return dataclasses.replace(outcome, alternatives=await self._alternatives(request, context, prompt, shaped))
 
     async def _gather(self, request: CompletionRequest) -> Context:
-        asked = _with_popup_item(request)
+        asked = with_popup_item(request)
         if self._workspace and request.trigger is Trigger.INVOKED:
             # Who asks by hand asks once: what the sources would know with the next key they are to know now.
             with contextlib.suppress(TimeoutError):
@@ -309,41 +299,20 @@ class Engine:
         started_ms: float,
     ) -> Completion | Rejection:
         """An answer given before, or what is left of one that the user types into. No token is evaluated."""
-        answer, rest = known
-        shaped = self._shape(request, context, rest, answer.stop_reason)
-        confidence = answer.confidence.after(len(answer.text) - len(rest)).value
-        shaped = self._unless_doubtful(request, shaped, confidence)
-        if isinstance(shaped, RejectReason):
-            return dataclasses.replace(self._reject(request, started_ms, shaped, _WHY[shaped]), model_id=info.model_id)
-        popup_text = request.popup_item.text if request.popup_item else ""
-        return Completion(
-            request_id=request.request_id,
-            text=popup_text + shaped.text,
-            replace=_replaced(request, shaped, context),
+        before, rest = known
+        options = self._config.completion
+        shaped = shaped_for(request, context, rest, before.stop_reason, options)
+        confidence = before.confidence.after(len(before.text) - len(rest)).value
+        return answer(
+            request,
+            context,
+            unless_doubtful(request, shaped, confidence, options),
             model_id=info.model_id,
             timings=Timings(0.0, 0.0, 0.0, self._clock.monotonic_ms() - started_ms),
-            n_prompt_tokens=0,
-            n_reused_tokens=0,
-            n_generated_tokens=0,
-            stop_reason=answer.stop_reason,
+            stop_reason=before.stop_reason,
             confidence=confidence,
-            source=AnswerSource.CACHE if rest == answer.text else AnswerSource.TYPE_THROUGH,
+            source=AnswerSource.CACHE if rest == before.text else AnswerSource.TYPE_THROUGH,
         )
-
-    def _unless_doubtful(
-        self, request: CompletionRequest, shaped: Shaped | RejectReason, confidence: float | None
-    ) -> Shaped | RejectReason:
-        """What may be shown unasked; who asked by hand sees everything."""
-        if request.trigger is Trigger.INVOKED or confidence is None or isinstance(shaped, RejectReason):
-            return shaped
-        is_doubtful = confidence < self._config.completion.min_confidence
-        return RejectReason.LOW_CONFIDENCE if is_doubtful else shaped
-
-    def _shape(
-        self, request: CompletionRequest, context: Context, text: str, reason: StopReason
-    ) -> Shaped | RejectReason:
-        judged = is_judged(request.document.language_id, self._config.completion)
-        return shape(text, context.prefix, context.suffix, is_cut=reason.is_cut, is_judged=judged)
 
     def _use_idle_time(self, fuller: Prompt | None, ahead: CompletionRequest | None) -> None:
         """Read the full surroundings, then write what comes after the answer. Any request interrupts this."""
@@ -382,7 +351,7 @@ class Engine:
             _log.info("no warm-up: %s", error.message)
 
     async def _alternatives(
-        self, request: CompletionRequest, context: Context, prompt: Prompt, first: Shaped, popup_text: str
+        self, request: CompletionRequest, context: Context, prompt: Prompt, first: Shaped
     ) -> tuple[str, ...]:
         """Other candidates: the same prompt begun with the second, third ... likeliest token."""
         found = [first.text]
@@ -390,10 +359,10 @@ class Engine:
         prompt = dataclasses.replace(prompt, stop=dataclasses.replace(prompt.stop, max_new_tokens=most))
         for rank in range(1, request.n_candidates):
             written = await write(self._backend, dataclasses.replace(prompt, first_choice=rank))
-            shaped = self._shape(request, context, written.text, written.stats.stop_reason)
+            shaped = shaped_for(request, context, written.text, written.stats.stop_reason, self._config.completion)
             if isinstance(shaped, Shaped) and shaped.n_replaced_chars == first.n_replaced_chars:
                 found.append(shaped.text)
-        return tuple(popup_text + text for text in dict.fromkeys(found))[1:]
+        return tuple(popup_text(request) + text for text in dict.fromkeys(found))[1:]
 
     def _reject(
         self,
@@ -405,53 +374,3 @@ class Engine:
     ) -> Rejection:
         total_ms = self._clock.monotonic_ms() - started_ms
         return Rejection(request.request_id, reason, detail, Timings(0.0, 0.0, 0.0, total_ms), error=error)
-
-
-# Why all that was written is gone.
-_TAKEN_BACK = {
-    StopReason.SYNTAX: RejectReason.BREAKS_SYNTAX,
-    StopReason.LOOP: RejectReason.DEGENERATE,
-    StopReason.SUFFIX_REACHED: RejectReason.REPEATS_SUFFIX,
-}
-_WHY = {
-    RejectReason.EMPTY: "The model had nothing to add here.",
-    RejectReason.BLANK: "The model wrote only white space.",
-    RejectReason.REPEATS_SUFFIX: "The model wrote what already follows the cursor.",
-    RejectReason.REPEATS_PREFIX: "The model wrote its neighbour line again.",
-    RejectReason.LOW_CONFIDENCE: "The model was less sure than `completion.min_confidence` asks for.",
-    RejectReason.DEGENERATE: "The model wrote one piece over and over.",
-    RejectReason.BREAKS_SYNTAX: "What the model wrote would have broken the file's syntax.",
-}
-
-
-def _with_popup_item(request: CompletionRequest) -> CompletionRequest:
-    """The request as if the menu's selected item were typed: an answer must extend it (LSP selectedCompletionInfo)."""
-    item = request.popup_item
-    if item is None:
-        return request
-    index = TextIndex(request.document.text)
-    text = request.document.text
-    start, end = index.to_char(item.replace.start), index.to_char(item.replace.end)
-    document = dataclasses.replace(request.document, text=text[:start] + item.text + text[end:])
-    cursor = ByteOffset(item.replace.start + _n_bytes(item.text))
-    return dataclasses.replace(request, document=document, cursor=cursor)
-
-
-def _accepted(request: CompletionRequest, shaped: Shaped, context: Context) -> CompletionRequest | None:
-    """The request that an editor makes once an answer is accepted; None where only a person would ask again."""
-    if request.trigger is Trigger.INVOKED or request.popup_item or request.n_candidates > 1:
-        return None
-    text = context.prefix + shaped.text + context.suffix[shaped.n_replaced_chars :]
-    document = dataclasses.replace(request.document, text=text)
-    cursor = ByteOffset(request.cursor + _n_bytes(shaped.text))
-    return dataclasses.replace(request, document=document, cursor=cursor)
-
-
-def _replaced(request: CompletionRequest, shaped: Shaped, context: Context) -> ByteRange:
-    item = request.popup_item
-    start, at = (item.replace.start, item.replace.end) if item else (request.cursor, request.cursor)
-    return ByteRange(start, ByteOffset(at + _n_bytes(context.suffix[: shaped.n_replaced_chars])))
-
-
-def _n_bytes(text: str) -> int:
-    return len(text.encode("utf-8", "surrogatepass"))
