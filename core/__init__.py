@@ -1,1 +1,1 @@
-"""The words every part of fimble speaks: types, ports, options, errors. Stdlib only, and no files."""
+"""The words every part of fimble speaks: types, positions, ports, options, errors. Stdlib only."""

@@ -1,4 +1,4 @@
-"""LSP's types to fimble's and back: behind it, nothing knows lsprotocol."""
+"""LSP's types to fimble's and back; what a session remembers knows nothing of lsprotocol."""
 
 from __future__ import annotations
 

@@ -97,7 +97,7 @@ def _growth_of_token(token: LastToken | None, text: bytes, language: Language) -
         marker = (language.line_comment or "\0").encode()
         # Ruby's `#{`, and behind a quote or a sign (a shell's `[[ $a =#b`), it reads as one only until more comes.
         marked_at = max(text.rfind(marker, 0, token.start + len(marker)), 0)
-        begins_a_word = not text[:marked_at] or text[marked_at - 1 : marked_at].isspace()
+        begins_a_word = marked_at == 0 or text[marked_at - 1 : marked_at].isspace()
         if text[token.start :] == marker or not begins_a_word or text.startswith(b"#{", token.start):
             return Growth.ANY
         line = text[text.rfind(b"\n", 0, token.start) + 1 :]

@@ -7,9 +7,8 @@ import re
 import tree_sitter
 
 from fimble.syntax.languages import Language
+from fimble.syntax.parse import MAX_ANCESTORS
 
-# tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
-_MAX_ANCESTORS = 200
 # So many strings and line comments that hold what opens a comment are looked at, no more.
 _MAX_OPENERS = 200
 _WORD = re.compile(rb"(?<![\w$\x80-\xff])[A-Za-z]\w*(?![\w$\x80-\xff])")
@@ -62,7 +61,7 @@ def _is_name(root: tree_sitter.Node, start: int, end: int) -> bool:
     node = leaf.parent
     if node is not None and node.is_error:
         return False  # not settled yet what it is a part of
-    for _ in range(_MAX_ANCESTORS):
+    for _ in range(MAX_ANCESTORS):
         if node is None:
             return True
         if node.type in _FREE_KINDS:

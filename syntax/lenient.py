@@ -15,11 +15,9 @@ import tree_sitter
 
 from fimble.syntax.keywords import misplaced_keyword
 from fimble.syntax.languages import BlockStyle, Language
-from fimble.syntax.parse import SyntaxTree
+from fimble.syntax.parse import MAX_ANCESTORS, SyntaxTree
 from fimble.syntax.statements import breaks_out_of_nothing, declares_as_body
 
-# tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
-_MAX_ANCESTORS = 200
 # C#'s `namespace A;` may stand above `using B;`, and types may not stand above it.
 _BESIDE_IMPORTS = frozenset({"file_scoped_namespace_declaration"})
 _NO_BLANK = re.compile(rb"\S")
@@ -146,7 +144,7 @@ def _means_nothing(node: tree_sitter.Node) -> bool:
 
 
 def _is_in_chain(node: tree_sitter.Node | None) -> bool:
-    for _ in range(_MAX_ANCESTORS):
+    for _ in range(MAX_ANCESTORS):
         if node is None:
             return False
         parent = node.parent

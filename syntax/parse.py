@@ -18,6 +18,8 @@ from fimble.syntax.grammar import Grammar
 # lines of clean Python: 7 units a KiB, 16 us a unit; recovery from errors makes a unit up to 5 times as dear.
 # 8,000 units are about a megabyte of clean code.
 MAX_WORK_UNITS = 8_000
+# tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
+MAX_ANCESTORS = 200
 NO_LIMIT = 1 << 60
 
 

@@ -7,10 +7,8 @@ from collections.abc import Iterator
 
 import tree_sitter
 
-from fimble.syntax.parse import SyntaxTree
+from fimble.syntax.parse import MAX_ANCESTORS, SyntaxTree
 
-# tree-sitter finds a parent from the root, so all ancestors in a deep tree would take for ever.
-_MAX_ANCESTORS = 200
 _NO_BLANK = re.compile(rb"\S")
 _HEADER = re.compile(rb"\b(?:if|else|for|foreach|while|do)\b")
 # `if (a) int b = 1;` has no scope to declare it in (JLS 14.5, ECMA-262 Statement, C# embedded_statement).
@@ -71,7 +69,7 @@ def _leaves_nothing(leaf: tree_sitter.Node | None) -> bool:
     node = leaf.parent if leaf is not None else None
     if node is None or not _BREAKS.fullmatch(node.type) or node.named_child_count:
         return False
-    for _ in range(_MAX_ANCESTORS):
+    for _ in range(MAX_ANCESTORS):
         parent = node.parent
         if parent is None or _ENDS_BREAK.fullmatch(parent.type):
             # Further right at the top the text is a part of a file, and the loop may lie before it.
